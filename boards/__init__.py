@@ -1,0 +1,1 @@
+"""One TOML file per board: part, family, budgets, clocks, interfaces, prices."""

@@ -1,0 +1,26 @@
+"""The integer graph, on one screen: types, the operator contract, the graph, its verifier and its text form."""
+
+from .graph import Graph, Node
+from .op import PINNED, Kernel, Op, Part, Parts, Program, as_integers
+from .text import parse_graph, print_graph
+from .types import Array, Int64, IntType, TensorType
+from .verify import verify
+
+__all__ = [
+    "PINNED",
+    "Array",
+    "Graph",
+    "Int64",
+    "IntType",
+    "Kernel",
+    "Node",
+    "Op",
+    "Part",
+    "Parts",
+    "Program",
+    "TensorType",
+    "as_integers",
+    "parse_graph",
+    "print_graph",
+    "verify",
+]

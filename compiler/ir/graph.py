@@ -1,0 +1,68 @@
+"""The integer graph: inputs, nodes in order, outputs. Immutable; every pass returns a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..errors import IntaglioError
+from .op import Op
+from .types import TensorType
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operator at work. Its name is also the name of the tensor it makes; `loc` is the user's file:line."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    loc: str = ""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A network. `inputs` maps names to types; `nodes` are in topological order; `outputs` are names of tensors."""
+
+    inputs: Mapping[str, TensorType]
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+
+    @cached_property
+    def types(self) -> dict[str, TensorType]:
+        """The type of every tensor, inferred front to back. Raises IntaglioError at the first node that misfits."""
+        types = dict(self.inputs)
+        for node in self.nodes:
+            try:
+                ins = tuple(types[name] for name in node.inputs)
+            except KeyError as error:
+                raise IntaglioError(f"node {node.name} reads {error} before it is made", where=node.loc) from None
+            try:
+                node.op.arity(ins)
+                types[node.name] = node.op.infer(*ins)
+            except IntaglioError as error:
+                where = error.where or node.loc or f"node {node.name}"
+                raise IntaglioError(error.what, where=where, other=error.other, hint=error.hint) from None
+        return types
+
+    def input_types(self, node: Node) -> tuple[TensorType, ...]:
+        return tuple(self.types[name] for name in node.inputs)
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def consumers(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        """For every tensor, the (node, input position) pairs that read it, in order."""
+        found: dict[str, list[tuple[str, int]]] = {name: [] for name in (*self.inputs, *self.by_name)}
+        for node in self.nodes:
+            for position, name in enumerate(node.inputs):
+                found[name].append((node.name, position))
+        return {name: tuple(readers) for name, readers in found.items()}
+
+    def __str__(self) -> str:
+        from .text import print_graph
+
+        return print_graph(self)

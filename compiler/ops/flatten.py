@@ -1,0 +1,21 @@
+"""flatten: (height, width, channels) to one pixel of height * width * channels, in that order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir import Array, Int64, Op, TensorType
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Flatten(Op, name="flatten"):
+    def infer(self, x: TensorType) -> TensorType:
+        return TensorType.integer((x.size,), x.lo * x.pixels, x.hi * x.pixels, x.scale)
+
+    def run(self, x: Array) -> Array:
+        return x.reshape(len(x), -1)
+
+    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
+        return (np.arange(x.channels),), np.tile(np.arange(x.channels), x.pixels)

@@ -1,0 +1,39 @@
+"""max_pool: the largest value in every window, channel by channel; padding never wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import IntaglioError
+from ..ir import Array, Int64, Op, TensorType
+from .accumulate import same_labels
+from .exact import integers
+from .window import Padding, Pair, Window
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MaxPool(Op, name="max_pool"):
+    """padding: top, bottom, left, right, each smaller than the kernel, so that every window sees the image."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Padding = (0, 0, 0, 0)
+
+    @property
+    def window(self) -> Window:
+        return Window(self.kernel, self.stride, self.padding)
+
+    def infer(self, x: TensorType) -> TensorType:
+        shape = self.window.output_shape(x, x.channels, "max_pool")
+        if max(self.padding[:2]) >= self.kernel[0] or max(self.padding[2:]) >= self.kernel[1]:
+            raise IntaglioError(f"max_pool padding {self.padding} reaches past its kernel {self.kernel}")
+        return TensorType.integer(shape, x.lo, x.hi, x.scale)
+
+    def run(self, x: Array) -> Array:
+        smallest = np.iinfo(np.int64).min
+        return np.asarray(self.window.view(integers(x), smallest).max(axis=(3, 4)))
+
+    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
+        return same_labels(x.channels)

@@ -1,0 +1,43 @@
+"""The geometry that convolutions and pools share: kernel, stride, padding of a (height, width, channels) tensor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import IntaglioError
+from ..ir import Array, TensorType
+
+Pair = tuple[int, int]
+Padding = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A kernel sliding over an image. padding: top, bottom, left, right."""
+
+    kernel: Pair
+    stride: Pair
+    padding: Padding
+
+    def output_shape(self, image: TensorType, channels: int, what: str) -> tuple[int, int, int]:
+        """(height, width, channels) of the result. Raises IntaglioError where the kernel does not fit."""
+        if len(image.shape) != 3:
+            raise IntaglioError(f"{what} needs (height, width, channels), not {image.shape}")
+        height = image.shape[0] + self.padding[0] + self.padding[1] - self.kernel[0]
+        width = image.shape[1] + self.padding[2] + self.padding[3] - self.kernel[1]
+        if height < 0 or width < 0:
+            raise IntaglioError(f"a {self.kernel} {what} does not fit an image of {image.shape[:2]}")
+        return height // self.stride[0] + 1, width // self.stride[1] + 1, channels
+
+    def view(self, x: Array, fill: int) -> Array:
+        """All windows of x (N, H, W, C), padded with `fill`: (N, OH, OW, KH, KW, C), without a copy of the windows."""
+        top, bottom, left, right = self.padding
+        if any(self.padding):
+            x = np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=fill)
+        windows = np.lib.stride_tricks.sliding_window_view(x, self.kernel, axis=(1, 2))
+        return windows[:, :: self.stride[0], :: self.stride[1]].transpose(0, 1, 2, 4, 5, 3)
+
+    def covers_padding(self) -> bool:
+        return any(self.padding)
