@@ -1,16 +1,24 @@
-"""dense: y[m] = bias[m] + sum over k of weight[m, k] * x[k], at every pixel."""
+"""dense: y[m] = bias[m] + sum over k of weight[m, k] * x[k], at every pixel.
+
+Kernel: `simd` inputs times `pe` outputs per step; for each pixel, output folds outside, input folds inside. The first
+output fold takes the stream and keeps it in a buffer for the others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Self
+from fractions import Fraction
+from typing import Any, Self
 
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Op, TensorType
+from ..ir import Array, Int64, Kernel, Op, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
+from .hardware import folds, stream_params
+from .multiply_accumulate import LATENCY, mac_params, mac_parts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -19,7 +27,7 @@ class Dense(Op, name="dense"):
 
     weight: Int64
     bias: Int64
-    scale: object = None
+    scale: Fraction | None = None
 
     def infer(self, x: TensorType) -> TensorType:
         if x.channels != self.weight.shape[1]:
@@ -35,3 +43,27 @@ class Dense(Op, name="dense"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.weight[np.ix_(out, ins[0])], self.bias[out], self.scale)
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        outputs, inputs = self.weight.shape
+        return (Kernel(pe=pe, simd=simd) for pe in range(1, outputs + 1) for simd in range(1, inputs + 1))
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        return (kernel.simd,), kernel.pe
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        outputs, inputs = self.weight.shape
+        beats, turns = folds(inputs, kernel.simd), folds(outputs, kernel.pe)
+        pixel = np.arange(x.pixels, dtype=np.int64)[:, None] * (beats * turns)
+        reads = (pixel + np.arange(beats)).ravel()
+        writes = (pixel + np.arange(1, turns + 1) * beats - 1).ravel()
+        return Program(x.pixels * beats * turns, (reads,), writes, LATENCY + kernel.stages)
+
+    def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        return mac_parts(self.weight, self.bias, kernel, x, self.infer(x), kernel.simd)
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        out = self.infer(x)
+        context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
+        context["steps"] = self.program(kernel, x).steps
+        return context | mac_params(self.weight, self.bias, kernel, x, out, kernel.simd)

@@ -1,0 +1,99 @@
+"""What the hardware side of every operator shares: folds, words of packed elements, memory styles, stream contexts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from ..ir import Int64, IntType, Kernel, Part, TensorType
+
+BLOCK_RAM_BITS = 4096
+"""Memories above this many bits go to block RAM when the kernel leaves the choice (`auto`)."""
+
+
+VERILOG_STYLE = {"constant": "distributed", "lutram": "distributed", "bram": "block"}
+"""The ram_style and rom_style attribute of each memory style."""
+
+
+def braces(values: object) -> str:
+    """Nested lists as a C++ initialiser."""
+    return "{" + ", ".join(map(braces, values)) + "}" if isinstance(values, list) else str(values)
+
+
+def folds(size: int, lanes: int) -> int:
+    """Beats that `size` elements take at `lanes` per beat; the last beat may be partly empty."""
+    return -(-size // lanes)
+
+
+def width_of(values: int) -> int:
+    """Bits of a counter that takes the values 0 .. values-1; at least one."""
+    return max(1, (values - 1).bit_length())
+
+
+def pack(elements: Iterable[int], bits: int) -> int:
+    """Elements side by side in two's complement, the first in the low bits."""
+    word = 0
+    for position, element in enumerate(elements):
+        word |= (int(element) & ((1 << bits) - 1)) << (position * bits)
+    return word
+
+
+def hex_literal(value: int, bits: int) -> str:
+    """A sized SystemVerilog constant."""
+    return f"{bits}'h{value:x}"
+
+
+def weight_type(weight: Int64) -> IntType:
+    """The narrowest SIGNED type of these constants (multipliers take signed operands)."""
+    return signed_holding(int(weight.min(initial=0)), int(weight.max(initial=0)))
+
+
+def signed_holding(lo: int, hi: int) -> IntType:
+    """The narrowest signed type (two bits at least) that holds lo..hi."""
+    return IntType.holding(min(lo, -1), max(hi, 0)) if min(lo, -1) < -1 or hi > 0 else IntType(True, 2)
+
+
+def memory_style(depth: int, width: int, kernel: Kernel) -> str:
+    """`constant` for one word, else `lutram` or `bram`: as the kernel says, or by size."""
+    if depth <= 1:
+        return "constant"
+    if kernel.memory != "auto":
+        return kernel.memory
+    return "bram" if depth * width > BLOCK_RAM_BITS else "lutram"
+
+
+def stream_params(kernel: Kernel, ins: tuple[TensorType, ...], lanes: tuple[tuple[int, ...], int], out: TensorType) -> dict[str, Any]:
+    """What every template needs of its streams: widths of elements and beats, signs, lanes, beats per pixel."""
+
+    def stream(tensor: TensorType, count: int) -> dict[str, Any]:
+        return {
+            "bits": tensor.bits,
+            "element": f"ap_{'' if tensor.signed else 'u'}int<{tensor.bits}>",
+            "signed": tensor.signed,
+            "lanes": count,
+            "width": tensor.bits * count,
+            "channels": tensor.channels,
+            "pixels": tensor.pixels,
+            "folds": folds(tensor.channels, count),
+            "beats": tensor.pixels * folds(tensor.channels, count),
+            "spare": folds(tensor.channels, count) * count - tensor.channels,
+        }
+
+    return {
+        "ins": [stream(tensor, count) for tensor, count in zip(ins, lanes[0], strict=True)],
+        "out": stream(out, lanes[1]),
+        "pe": kernel.pe,
+        "simd": kernel.simd,
+    }
+
+
+def memory_part(kind: str, depth: int, width: int, kernel: Kernel) -> Part:
+    """A `rom` or `ram` of depth words, with the style the kernel's choice gives it."""
+    return Part(f"{kind}_{memory_style(depth, width, kernel)}", 1, {"depth": depth, "width": width})
+
+
+def beat_steps(beats: int, every: int = 1, start: int = 0) -> Int64:
+    """Step numbers start, start+every, … of `beats` beats."""
+    return np.arange(beats, dtype=np.int64) * every + start

@@ -1,0 +1,14 @@
+"""The outside tools as plain functions: g++, Verilator with cocotb, Yosys, and (where installed) Vitis and Vivado.
+
+Nothing here knows what a network is. Sources go in; a log file, a number or an `IntaglioError` comes out:
+
+- `process`    one way to run a command: silent, logged, the tail of the log in the error message
+- `cpp`        g++ with the ap_types headers that the hls4ml wheel carries
+- `verilator`  lint, build and simulate; the compiled runtime is cached, so a small design builds in a few seconds
+- `stream`     `run_stream_jobs`: AXI4-Stream cores, frames in and out, with stalls, resets and exact cycle counts
+- `stream_bench`  the half of `stream` that runs inside the simulator, a cocotb test
+- `yosys`      synthesis for Xilinx devices and what it used: LUT, FF, DSP, BRAM, URAM
+- `xilinx`     where the vendor's tools are, if anywhere
+
+All of them need only `pip`, g++ and nothing else, except `xilinx`.
+"""

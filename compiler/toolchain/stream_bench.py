@@ -1,0 +1,250 @@
+"""The half of `stream` that runs inside the simulator: one cocotb test that streams frames through any Intaglio core.
+
+The design has `ap_clk`, `ap_rst_n` and AXI4-Stream ports `<prefix>s_axis_<i>_*`, `<prefix>m_axis_<i>_*`, and
+optionally `<prefix>error`. The job file (an .npz named by INTAGLIO_JOB) holds JSON under `job` and the input beats
+as arrays; the answer goes to INTAGLIO_RESULT in the same form. `stream.py` writes the one and reads the other.
+
+Every port is sampled at every rising edge, before the edge changes anything: a beat moves when VALID and READY are
+both high then. A cycle number counts rising edges since reset was released. Ports are driven in one of two ways:
+
+- `plain`: the drivers below. Without stalls a source never has a bubble, within and between frames, and a sink is
+  always ready, so this is what cycles are measured with; it is also the faster one.
+- `cocotbext`: the bus models of cocotbext-axi, an implementation of the protocol by somebody else; a passive watch
+  beside them takes the same record.
+
+MEASUREMENTS
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+
+RESET_CYCLES = 8
+DRAIN_CYCLES = 32
+"""Cycles after a job's last beat in which a beat too many would be noticed."""
+
+
+class _Port:
+    """One AXI4-Stream port: its handles and the record of what moved through it."""
+
+    def __init__(self, top: Any, name: str) -> None:
+        self.tdata, self.tvalid, self.tready, self.tlast = (
+            getattr(top, f"{name}_{signal}") for signal in ("tdata", "tvalid", "tready", "tlast")
+        )
+        self.cycles: list[int] = []
+        """The cycle of each beat's handshake."""
+
+
+class _Source(_Port):
+    """Feeds beats; holds VALID and the data until READY, as the protocol demands."""
+
+    def __init__(self, top: Any, name: str, beats: list[int], last: list[bool], stall: float, rng: random.Random):
+        super().__init__(top, name)
+        self.beats, self.last, self.stall, self.rng = beats, last, stall, rng
+        self.valid, self.shown_last = False, False
+        self.tvalid.value = 0
+        self.tlast.value = 0
+        self.tdata.value = 0
+
+    def restart(self) -> None:
+        self.cycles, self.valid = [], False
+        self.tvalid.value = 0
+
+    def step(self, cycle: int) -> None:
+        if self.valid:
+            if not self.tready.value:
+                return
+            self.cycles.append(cycle)
+        sent = len(self.cycles)
+        valid = sent < len(self.beats) and not (self.stall and self.rng.random() < self.stall)
+        if valid:
+            self.tdata.value = self.beats[sent]
+            if self.last[sent] != self.shown_last:
+                self.shown_last = self.last[sent]
+                self.tlast.value = int(self.shown_last)
+        if valid != self.valid:
+            self.valid = valid
+            self.tvalid.value = int(valid)
+
+
+class _Sink(_Port):
+    """Takes beats, and records data and TLAST."""
+
+    def __init__(self, top: Any, name: str, stall: float, rng: random.Random):
+        super().__init__(top, name)
+        self.data: list[int] = []
+        self.last: list[bool] = []
+        self.stall, self.rng, self.ready = stall, rng, False
+        self.tready.value = 0
+
+    def restart(self) -> None:
+        self.cycles, self.data, self.last, self.ready = [], [], [], False
+        self.tready.value = 0
+
+    def take(self, cycle: int) -> None:
+        self.cycles.append(cycle)
+        self.data.append(int(self.tdata.value))
+        self.last.append(bool(self.tlast.value))
+
+    def step(self, cycle: int) -> None:
+        if self.ready and self.tvalid.value:
+            self.take(cycle)
+        ready = not (self.stall and self.rng.random() < self.stall)
+        if ready != self.ready:
+            self.ready = ready
+            self.tready.value = int(ready)
+
+
+def _pauses(stall: float, rng: random.Random) -> Iterator[bool]:
+    while True:
+        yield rng.random() < stall
+
+
+class _ModelSource(_Port):
+    """cocotbext-axi's AxiStreamSource, watched. One "byte" of the model is a whole beat, whatever its width."""
+
+    def __init__(self, top: Any, name: str, beats: list[int], last: list[bool], stall: float, rng: random.Random):
+        from cocotbext.axi import AxiStreamBus, AxiStreamSource
+
+        super().__init__(top, name)
+        self.model = AxiStreamSource(
+            AxiStreamBus.from_prefix(top, name), top.ap_clk, top.ap_rst_n, reset_active_level=False, byte_lanes=1
+        )
+        ends = [k + 1 for k, flag in enumerate(last) if flag] or [len(beats)]
+        self.frames = [beats[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        if stall:
+            self.model.set_pause_generator(_pauses(stall, rng))
+        self.send()
+
+    def send(self) -> None:
+        for frame in self.frames:
+            self.model.send_nowait(frame)
+
+    def restart(self) -> None:
+        self.cycles = []
+        self.model.clear()
+        self.send()
+
+    def step(self, cycle: int) -> None:
+        if self.tvalid.value and self.tready.value:
+            self.cycles.append(cycle)
+
+
+class _ModelSink(_Sink):
+    """cocotbext-axi's AxiStreamSink, watched: the record does not depend on where the design puts TLAST."""
+
+    def __init__(self, top: Any, name: str, stall: float, rng: random.Random):
+        from cocotbext.axi import AxiStreamBus, AxiStreamSink
+
+        super().__init__(top, name, stall, rng)
+        self.model = AxiStreamSink(
+            AxiStreamBus.from_prefix(top, name), top.ap_clk, top.ap_rst_n, reset_active_level=False, byte_lanes=1
+        )
+        if stall:
+            self.model.set_pause_generator(_pauses(stall, rng))
+
+    def restart(self) -> None:
+        self.cycles, self.data, self.last = [], [], []
+
+    def step(self, cycle: int) -> None:
+        if self.tvalid.value and self.tready.value:
+            self.take(cycle)
+
+
+class _Job:
+    """One design under test: its ports, and whether it is done."""
+
+    def __init__(self, top: Any, spec: dict[str, Any], arrays: Callable[[str], np.ndarray], models: str):
+        prefix, index, seed = spec["prefix"], spec["index"], spec["seed"]
+        source: type = _ModelSource if models == "cocotbext" else _Source
+        sink: type = _ModelSink if models == "cocotbext" else _Sink
+        self.expected: list[int] = [frames * beats for frames, beats in spec["outputs"]]
+        self.max_cycles: int = spec["max_cycles"]
+        self.sources = []
+        for port in range(spec["inputs"]):
+            raw = arrays(f"in_{index}_{port}")
+            beats = [int.from_bytes(beat.tobytes(), "little") for beat in raw]
+            last = [bool(flag) for flag in arrays(f"last_{index}_{port}")]
+            rng = random.Random(f"{seed} source {port}")
+            self.sources.append(source(top, f"{prefix}s_axis_{port}", beats, last, spec["source_stall"], rng))
+        self.sinks = [
+            sink(top, f"{prefix}m_axis_{port}", spec["sink_stall"], random.Random(f"{seed} sink {port}"))
+            for port in range(len(self.expected))
+        ]
+        self.ports = [*self.sources, *self.sinks]
+        self.error = getattr(top, f"{prefix}error", None)
+        self.drain = DRAIN_CYCLES
+        self.stopped = -1
+
+    def restart(self) -> None:
+        self.drain, self.stopped = DRAIN_CYCLES, -1
+        for port in self.ports:
+            port.restart()
+
+    def step(self, cycle: int) -> bool:
+        """One rising edge; False once the job is over."""
+        for port in self.ports:
+            port.step(cycle)
+        if all(len(sink.cycles) >= wanted for sink, wanted in zip(self.sinks, self.expected, strict=True)):
+            self.drain -= 1
+        if self.drain and cycle < self.max_cycles:
+            return True
+        self.stopped = cycle
+        return False
+
+    def record(self, index: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+        for port, source in enumerate(self.sources):
+            arrays[f"in_cycles_{index}_{port}"] = np.array(source.cycles, dtype=np.int64)
+        for port, sink in enumerate(self.sinks):
+            size = (len(sink.tdata) + 7) // 8
+            data = b"".join(beat.to_bytes(size, "little") for beat in sink.data)
+            arrays[f"out_{index}_{port}"] = np.frombuffer(data, dtype=np.uint8).reshape(-1, size)
+            arrays[f"out_last_{index}_{port}"] = np.array(sink.last, dtype=bool)
+            arrays[f"out_cycles_{index}_{port}"] = np.array(sink.cycles, dtype=np.int64)
+        return {"cycles": self.stopped, "error": None if self.error is None else bool(self.error.value)}
+
+
+async def _reset(top: Any, edge: RisingEdge) -> None:
+    top.ap_rst_n.value = 0
+    for _ in range(RESET_CYCLES):
+        await edge
+    top.ap_rst_n.value = 1
+
+
+@cocotb.test()
+async def stream(top: Any) -> None:
+    """Run every job of the job file at the same time, on one clock and one reset, and write down what happened."""
+    warnings.filterwarnings("ignore", category=DeprecationWarning)
+    logging.getLogger("cocotb").setLevel(logging.WARNING)  # cocotbext-axi logs whole frames
+    with np.load(os.environ["INTAGLIO_JOB"]) as job_file:
+        spec = json.loads(str(job_file["job"]))
+        jobs = [_Job(top, job, job_file.__getitem__, spec["models"]) for job in spec["jobs"]]
+    edge = RisingEdge(top.ap_clk)
+    Clock(top.ap_clk, 2, "step").start(start_high=False)
+    await _reset(top, edge)
+    reset_at = spec["reset_at"]
+    cycle, running = 0, jobs
+    while running:
+        await edge
+        if reset_at is not None and cycle == reset_at:
+            reset_at, cycle, running = None, 0, jobs
+            for job in jobs:
+                job.restart()
+            await _reset(top, edge)
+            continue
+        running = [job for job in running if job.step(cycle)]
+        cycle += 1
+    arrays: dict[str, np.ndarray] = {}
+    records = [job.record(index, arrays) for index, job in enumerate(jobs)]
+    np.savez(os.environ["INTAGLIO_RESULT"], result=np.array(json.dumps(records)), **arrays)

