@@ -109,6 +109,14 @@ class Op:
         """Every legal way to build it."""
         raise NotImplementedError
 
+    def choices(self, *ins: TensorType) -> Iterator[Kernel]:
+        """The legal kernels worth considering: of those with equal folds, only the narrowest."""
+        return self.kernels(*ins)
+
+    def steps(self, kernel: Kernel, *ins: TensorType) -> int:
+        """Cycles per frame of this kernel alone: `program(...).steps`, where that is cheaper to say."""
+        return self.program(kernel, *ins).steps
+
     def lanes(self, kernel: Kernel, *ins: TensorType) -> tuple[tuple[int, ...], int]:
         """Elements per beat of each input stream and of the output stream."""
         raise NotImplementedError

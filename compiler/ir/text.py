@@ -43,9 +43,10 @@ def print_graph(graph: Graph) -> str:
 
 
 def parse_graph(text: str) -> Graph:
-    """The graph that `print_graph` wrote. Raises IntaglioError with the line where it cannot be read."""
-    from .. import ops  # noqa: F401  the operators register themselves
+    """The graph that `print_graph` wrote; its operators must be registered (`import intaglio.ops`).
 
+    Raises IntaglioError with the line where it cannot be read.
+    """
     lines = text.splitlines()
     if not lines or lines[0] != HEADER:
         raise IntaglioError("this is not an Intaglio graph", where="line 1", hint=f"the first line reads {HEADER!r}")

@@ -17,8 +17,8 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
-from .hardware import folds, stream_params
-from .multiply_accumulate import LATENCY, mac_params, mac_parts
+from .hardware import distinct_lanes, folds, stream_params
+from .multiply_accumulate import LATENCY, mac_params, mac_parts, multiplier_choices
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -47,6 +47,12 @@ class Dense(Op, name="dense"):
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
         outputs, inputs = self.weight.shape
         return (Kernel(pe=pe, simd=simd) for pe in range(1, outputs + 1) for simd in range(1, inputs + 1))
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        return multiplier_choices(self.weight, x, (distinct_lanes(self.weight.shape[1]), distinct_lanes(len(self.bias))))
+
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return x.pixels * folds(self.weight.shape[1], kernel.simd) * folds(len(self.bias), kernel.pe)
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
         return (kernel.simd,), kernel.pe

@@ -27,6 +27,11 @@ def folds(size: int, lanes: int) -> int:
     return -(-size // lanes)
 
 
+def distinct_lanes(size: int) -> list[int]:
+    """For every number of folds that `size` elements can take, the fewest lanes that give it, ascending."""
+    return sorted({folds(size, folds(size, lanes)) for lanes in range(1, size + 1)})
+
+
 def width_of(values: int) -> int:
     """Bits of a counter that takes the values 0 .. values-1; at least one."""
     return max(1, (values - 1).bit_length())

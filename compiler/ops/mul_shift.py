@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Self
+from operator import add
+from typing import Any, Self
 
 import numpy as np
 
-from ..ir import Array, Int64, Op, TensorType
+from ..errors import IntaglioError
+from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
+from .lanewise import constant_field, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .multiply_accumulate import nonzero_digits
+from .shift_clip import operand_of, products, shift_clip_params, shift_clip_parts
+
+LATENCY = 3
+"""Cycles from a step to its output beat: the operands' register, the sum's and the result's."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,6 +34,8 @@ class MulShift(Op, name="mul_shift"):
     scale: Fraction | None = None
 
     def infer(self, x: TensorType) -> TensorType:
+        if x.channels != len(self.addend):
+            raise IntaglioError(f"mul_shift has {len(self.addend)} channels, its input {x.channels}")
         ends = [self.run(np.asarray(end)[None])[0] for end in (x.lo_array, x.hi_array)]
         return TensorType.integer(x.shape, np.minimum(*ends), np.maximum(*ends), self.scale)
 
@@ -36,3 +47,45 @@ class MulShift(Op, name="mul_shift"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.multiplier[out], self.addend[out], self.shift, self.lo, self.hi, self.scale)
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        return lane_kernels(x)
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        return lane_lanes(kernel)
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        return lane_program(kernel, x, LATENCY)
+
+    def sums(self, x: TensorType) -> tuple[int, int]:
+        """Proven bounds of x * multiplier + addend, over all channels."""
+        low, high = products(self.multiplier, x)
+        addend = self.addend.tolist()
+        return min(map(add, low, addend)), max(map(add, high, addend))
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        out = self.infer(x)
+        fields = {"multiplier": constant_field(self.multiplier), "addend": constant_field(self.addend)}
+        context = lane_params(kernel, x, out, LATENCY, fields)
+        context |= shift_clip_params(*self.sums(x), self.shift, (self.lo, self.hi), out)
+        return context | {
+            "operand_bits": x.bits + (0 if x.signed else 1),
+            "extend": operand_of(x),
+            "use_dsp": "yes" if kernel.multiplier == "dsp" else "no",
+        }
+
+    def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        context = self.params(kernel, x)
+        lanes, bits = kernel.pe, context["operand_bits"]
+        parts = list(lane_parts(kernel, context))
+        if context["multiplier"]["shared"] and kernel.multiplier == "lut":
+            constants = np.resize(self.multiplier, lanes) if len(self.multiplier) < lanes else self.multiplier[:lanes]
+            digits = sum(nonzero_digits(int(m)) for m in constants)
+            sizes = {"bits": bits, "digits": digits, "weights": int(np.count_nonzero(constants))}
+            parts.append(Part("constant_multiplier", 1, sizes))
+        else:
+            sizes = {"a": bits, "b": context["multiplier"]["bits"]}
+            parts.append(Part(f"{kernel.multiplier}_multiplier", lanes, sizes))
+        parts.append(Part("adder", lanes, {"bits": context["sum_bits"]}))
+        parts.append(Part("register", lanes, {"bits": context["sum_bits"]}))
+        return (*parts, *shift_clip_parts(lanes, context))

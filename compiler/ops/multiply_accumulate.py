@@ -6,10 +6,13 @@ and the output register one later.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ..errors import IntaglioError
 from ..ir import Int64, Kernel, Part, Parts, TensorType
 from .hardware import (
     VERILOG_STYLE,
@@ -28,58 +31,128 @@ LATENCY = 2
 """Cycles from a step to its output beat, besides the registers of the adder tree."""
 
 
-def folded_weights(weight: Int64, kernel: Kernel, simd: int) -> Int64:
-    """weight (outputs, ..., inputs) as (turns, positions * input folds, pe, simd), zero where a fold is not full."""
-    outputs, inputs = weight.shape[0], weight.shape[-1]
-    turns, beats = folds(outputs, kernel.pe), folds(inputs, simd)
+DSP_PRODUCT_BITS = 36
+"""Products whose operand widths multiply to less than this are never worth a DSP slice."""
+
+
+def multiplier_choices(weight: Int64, x: TensorType, lanes: tuple[list[int], list[int]]) -> Iterator[Kernel]:
+    """Kernels over (simd, pe) lanes, with LUT multipliers, and with DSP slices where the products are wide."""
+    wide = (x.bits + (not x.signed)) * weight_type(weight).bits >= DSP_PRODUCT_BITS
+    for pe in lanes[1]:
+        for simd in lanes[0]:
+            yield Kernel(pe=pe, simd=simd)
+            if wide:
+                yield Kernel(pe=pe, simd=simd, multiplier="dsp")
+
+
+def check_kernel(kernel: Kernel, outputs: int, terms: int) -> None:
+    """Raises IntaglioError for more lanes than outputs, or more registers than an adder tree of `terms` has places."""
+    if not 1 <= kernel.pe <= outputs:
+        raise IntaglioError(f"pe is {kernel.pe}, but there are {outputs} outputs", hint=f"choose 1 to {outputs}")
+    levels = (terms - 1).bit_length()
+    if not 1 <= kernel.stages <= levels + 1:
+        raise IntaglioError(
+            f"{kernel.stages} registers do not fit an adder tree of {terms} terms", hint=f"choose 1 to {levels + 1}"
+        )
+
+
+def folded_weights(weight: Int64, kernel: Kernel) -> Int64:
+    """weight (outputs, ..., inputs) as (turns, positions * input folds, pe, simd), zero where a fold is not full.
+
+    A simd beyond the inputs takes all positions side by side.
+    """
+    outputs = weight.shape[0]
+    if kernel.simd > weight.shape[-1]:
+        weight = weight.reshape(outputs, -1)
+    inputs = weight.shape[-1]
+    turns, beats = folds(outputs, kernel.pe), folds(inputs, kernel.simd)
     flat = weight.reshape(outputs, -1, inputs)
-    full = np.zeros((turns * kernel.pe, flat.shape[1], beats * simd), np.int64)
+    full = np.zeros((turns * kernel.pe, flat.shape[1], beats * kernel.simd), np.int64)
     full[:outputs, :, :inputs] = flat
-    split = full.reshape(turns, kernel.pe, flat.shape[1], beats, simd)
-    return np.ascontiguousarray(split.transpose(0, 2, 3, 1, 4)).reshape(turns, -1, kernel.pe, simd)
+    split = full.reshape(turns, kernel.pe, flat.shape[1], beats, kernel.simd)
+    return np.ascontiguousarray(split.transpose(0, 2, 3, 1, 4)).reshape(turns, -1, kernel.pe, kernel.simd)
 
 
-def mac_params(
-    weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType, simd: int
-) -> dict[str, Any]:
-    """Weights and biases as nested lists (HLS) and as words (RTL), widths, folds. weight's last axis meets x."""
-    words = folded_weights(weight, kernel, simd)
-    turns, beats = words.shape[:2]
-    padded = np.zeros(turns * kernel.pe, np.int64)
+@dataclass(frozen=True, slots=True)
+class MacSizes:
+    """Folds and widths of a datapath: `turns` output folds of `beats` steps each, and the bits of every number."""
+
+    turns: int
+    beats: int
+    operand: int
+    weight: int
+    product: int
+    total: int
+    bias: int
+    accumulator: int
+
+    @staticmethod
+    def of(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType) -> MacSizes:
+        terms = weight[0].size
+        beats = 1 if kernel.simd > weight.shape[-1] else terms // weight.shape[-1] * folds(weight.shape[-1], kernel.simd)
+        operand = x.bits + (0 if x.signed and not _bipolar(x) else 1)
+        weight_bits = weight_type(weight).bits
+        lo, hi = min(out.lo), max(out.hi)
+        if beats > 1:  # partial sums have wider bounds; a spare lane of the last output fold holds nothing but zeros
+            lo, hi = min(lo, *partial_lo(weight, bias, x)), max(hi, *partial_hi(weight, bias, x))
+        return MacSizes(
+            turns=folds(len(bias), kernel.pe),
+            beats=beats,
+            operand=operand,
+            weight=weight_bits,
+            product=operand + weight_bits,
+            total=operand + weight_bits + (kernel.simd - 1).bit_length(),
+            bias=signed_holding(int(bias.min(initial=0)), int(bias.max(initial=0))).bits,
+            accumulator=signed_holding(int(lo), int(hi)).bits,
+        )
+
+    @property
+    def constant(self) -> bool:
+        """Fully unrolled: every weight is a constant of its own multiplier."""
+        return self.turns * self.beats == 1
+
+
+def mac_params(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType) -> dict[str, Any]:
+    """Weights and biases as nested lists (HLS) and as words (RTL), widths, folds. weight's last axis meets x.
+
+    Raises IntaglioError for an illegal kernel.
+    """
+    check_kernel(kernel, len(bias), kernel.simd)
+    sizes = MacSizes.of(weight, bias, kernel, x, out)
+    words = folded_weights(weight, kernel).reshape(-1, kernel.pe, kernel.simd)
+    padded = np.zeros(sizes.turns * kernel.pe, np.int64)
     padded[: len(bias)] = bias
-    biases = padded.reshape(turns, kernel.pe)
-    weight_bits = weight_type(weight).bits
-    bias_bits = signed_holding(int(bias.min(initial=0)), int(bias.max(initial=0))).bits
-    word_width = kernel.pe * simd * weight_bits
-    # A spare output lane of the last fold accumulates nothing but zeros: it needs no wider accumulator.
-    accumulator_bits = signed_holding(min(*out.lo, *partial_lo(weight, bias, x)), max(*out.hi, *partial_hi(weight, bias, x))).bits
+    biases = padded.reshape(sizes.turns, kernel.pe)
+    word_width = kernel.pe * kernel.simd * sizes.weight
     return {
-        "turns": turns,
-        "beats": beats,
-        "turn_bits": width_of(turns),
-        "beat_bits": width_of(beats),
-        "steps_per_pixel": turns * beats,
+        "turns": sizes.turns,
+        "beats": sizes.beats,
+        "turn_bits": width_of(sizes.turns),
+        "beat_bits": width_of(sizes.beats),
+        "steps_per_pixel": sizes.turns * sizes.beats,
         "stages": kernel.stages,
-        "weights": braces(words.reshape(-1, kernel.pe, simd).tolist()),
-        "weight_bits": weight_bits,
-        "weight_words": [
-            hex_literal(pack(words[t, b].ravel(), weight_bits), word_width) for t in range(turns) for b in range(beats)
-        ],
+        "bipolar": _bipolar(x),
+        "weights": braces(words.tolist()),
+        "weight_bits": sizes.weight,
+        "weight_words": [hex_literal(pack(word.ravel(), sizes.weight), word_width) for word in words],
         "weight_width": word_width,
-        "weight_depth": turns * beats,
-        "weight_address_bits": width_of(turns * beats),
-        "weight_rom_style": VERILOG_STYLE[memory_style(turns * beats, word_width, kernel)],
+        "weight_depth": sizes.turns * sizes.beats,
+        "weight_address_bits": width_of(sizes.turns * sizes.beats),
+        "weight_rom_style": VERILOG_STYLE[memory_style(sizes.turns * sizes.beats, word_width, kernel)],
         "biases": braces(biases.tolist()),
-        "bias_bits": bias_bits,
-        "bias_words": [hex_literal(pack(row, bias_bits), kernel.pe * bias_bits) for row in biases],
-        "bias_width": kernel.pe * bias_bits,
-        "accumulator_bits": accumulator_bits,
-        "operand_bits": x.bits + (0 if x.signed else 1),
-        "product_bits": x.bits + (0 if x.signed else 1) + weight_bits,
-        "sum_bits": x.bits + (0 if x.signed else 1) + weight_bits + (simd - 1).bit_length(),
-        "buffer_ram_style": VERILOG_STYLE[memory_style(beats, simd * x.bits, kernel)],
+        "bias_bits": sizes.bias,
+        "bias_words": [hex_literal(pack(row, sizes.bias), kernel.pe * sizes.bias) for row in biases],
+        "bias_width": kernel.pe * sizes.bias,
+        "accumulator_bits": sizes.accumulator,
+        "operand_bits": sizes.operand,
+        "product_bits": sizes.product,
+        "sum_bits": sizes.total,
         "use_dsp": "yes" if kernel.multiplier == "dsp" else "no",
     }
+
+
+def _bipolar(x: TensorType) -> bool:
+    return x.dtype is not None and x.dtype.bipolar
 
 
 def partial_lo(weight: Int64, bias: Int64, x: TensorType) -> Int64:
@@ -98,35 +171,56 @@ def _products(weight: Int64, x: TensorType, pick: Any) -> Int64:
     return np.asarray(extreme.reshape(len(weight), -1).sum(axis=1), np.int64)
 
 
-def mac_parts(
-    weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType, simd: int
-) -> Parts:
-    """Multipliers (or constant ones, when unrolled), adder trees, accumulators, weight memory, input buffer."""
-    context = mac_params(weight, bias, kernel, x, out, simd)
-    turns, beats, pe = context["turns"], context["beats"], kernel.pe
-    a, b, acc = context["operand_bits"], context["weight_bits"], context["accumulator_bits"]
+def mac_parts(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType) -> Parts:
+    """What `multiply_accumulate.sv.j2` is made of: weight memory, multipliers, adder trees, accumulators, result."""
+    check_kernel(kernel, len(bias), kernel.simd)
+    sizes = MacSizes.of(weight, bias, kernel, x, out)
+    pe, simd, stages, depth = kernel.pe, kernel.simd, kernel.stages, sizes.turns * sizes.beats
     parts = [
-        Part("register", 1, {"bits": simd * x.bits}),
-        Part("register", pe, {"bits": acc}),
-        Part("counter", 1, {"bits": max(1, (turns - 1).bit_length())}),
-        Part("counter", 1, {"bits": max(1, (beats - 1).bit_length())}),
         Part("control"),
+        Part("register", 1, {"bits": stages + 2}),  # valid
+        Part("register", pe, {"bits": out.bits}),  # the result
+        *(Part("register", pe * count, {"bits": bits}) for count, bits in _tree_registers(simd, sizes.product, stages)),
     ]
-    if turns * beats == 1:
+    if sizes.constant:
         digits = int(sum(nonzero_digits(int(w)) for w in weight.ravel()))
-        parts.append(Part("constant_multiplier", 1, {"bits": a, "digits": digits, "weights": int(np.count_nonzero(weight))}))
-    else:
-        parts += [
-            Part(f"{kernel.multiplier}_multiplier", pe * simd, {"a": a, "b": b}),
-            Part("adder", pe * (simd - 1), {"bits": context["sum_bits"]}),
-            Part("adder", pe, {"bits": acc}),
-            memory_part("rom", turns * beats, context["weight_width"], kernel),
-            memory_part("rom", turns, context["bias_width"], kernel),
-        ]
-    parts.append(Part("register", pe * kernel.stages, {"bits": context["sum_bits"]}))
-    if turns > 1:
-        parts.append(memory_part("ram", beats, simd * x.bits, kernel))
+        count = int(np.count_nonzero(weight))
+        parts.append(Part("constant_multiplier", 1, {"bits": sizes.operand, "digits": digits, "weights": count}))
+        parts.append(Part("adder", int(np.count_nonzero(bias)), {"bits": out.bits}))
+        return tuple(parts)
+    parts += [
+        Part(f"{kernel.multiplier}_multiplier", pe * simd, {"a": sizes.operand, "b": sizes.weight}),
+        *(Part("adder", pe * count, {"bits": bits}) for count, bits in _tree_adders(simd, sizes.product)),
+        Part("adder", pe, {"bits": sizes.accumulator}),
+        Part("counter", 1, {"bits": width_of(depth)}),
+        memory_part("rom", depth, pe * simd * sizes.weight, kernel),
+    ]
+    if sizes.beats > 1:
+        parts.append(Part("register", pe, {"bits": sizes.accumulator}))
+        parts.append(Part("mux", pe, {"inputs": 2, "bits": sizes.accumulator}))  # start from the bias, or go on
+        parts.append(Part("register", 2, {"bits": stages + 1}))  # first and last of a sum
+    if sizes.turns > 1:
+        parts.append(Part("register", stages, {"bits": width_of(sizes.turns)}))
+        parts.append(Part("rom_lutram", 1, {"depth": sizes.turns, "width": pe * sizes.bias}))
     return tuple(parts)
+
+
+def _tree_adders(terms: int, bits: int) -> Iterator[tuple[int, int]]:
+    """(how many, bits) of each level of an adder tree."""
+    while terms > 1:
+        bits += 1
+        yield terms // 2, bits
+        terms = (terms + 1) // 2
+
+
+def _tree_registers(terms: int, bits: int, stages: int) -> Iterator[tuple[int, int]]:
+    """(how many, bits) of each row of registers that `intaglio_sum_tree` spreads over its levels, its last included."""
+    levels = (terms - 1).bit_length()
+    for level in range(levels):
+        terms, bits = (terms + 1) // 2, bits + 1
+        if (level + 1) * (stages - 1) // levels != level * (stages - 1) // levels:
+            yield terms, bits
+    yield 1, bits
 
 
 def nonzero_digits(value: int) -> int:

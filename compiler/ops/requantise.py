@@ -7,6 +7,7 @@ equal on the whole reachable range.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Op, TensorType
+from ..ir import Array, Int64, Kernel, Op, TensorType
 from .accumulate import same_labels
 from .exact import integers, magnitude_of
 
@@ -65,3 +66,9 @@ class Requantise(Op, name="requantise"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.slope[out], self.offset[out], self.lo, self.hi, self.scale)
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        raise IntaglioError(
+            "requantise is not hardware: compile chooses threshold, mul_shift or shift for it first",
+            hint="run the pass that chooses requantisers before scheduling",
+        )

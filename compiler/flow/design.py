@@ -1,0 +1,171 @@
+"""Design: a network as hardware on a board. It estimates, verifies itself, and writes everything a user takes along."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import IntaglioError
+from ..estimate.board import Board
+from ..estimate.cycles import Cycles, count_cycles
+from ..estimate.prices import load_prices
+from ..estimate.resources import Estimate, Resources
+from ..estimate.resources import estimate as estimate_resources
+from ..ir import Array, Graph
+from ..ops.netlist import Netlist
+from ..simulator import border
+from ..simulator.interpreter import run
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a design costs and how fast it is. interval and latency in cycles of `clock_mhz`."""
+
+    resources: Estimate
+    cycles: Cycles
+    board: Board
+    clock_mhz: float
+
+    @property
+    def total(self) -> Resources:
+        return self.resources.total
+
+    @property
+    def fps(self) -> float:
+        """Frames per second in the steady state."""
+        return self.clock_mhz * 1e6 / self.cycles.interval
+
+    @property
+    def latency_us(self) -> float:
+        return self.cycles.latency / self.clock_mhz
+
+    @property
+    def fits(self) -> bool:
+        """Does the whole board hold it?"""
+        return self.total <= self.board.capacity
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The proof by simulation: frames compared, and what was compared with `==`."""
+
+    frames: int
+    hls_mismatches: int
+    rtl_mismatches: int
+    divergence: str
+    latency_cycles: int
+    interval_cycles: float
+    backends: tuple[str, ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.hls_mismatches and not self.rtl_mismatches and not self.divergence
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+
+@dataclass(frozen=True)
+class Design:
+    """What `compile` gives back."""
+
+    netlist: Netlist
+    board: Board
+    clock_mhz: float
+    name: str
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def graph(self) -> Graph:
+        """The integer graph that is built, requantisers chosen."""
+        return self.netlist.graph
+
+    @cached_property
+    def _summary(self) -> Summary:
+        resources = estimate_resources(self.netlist, load_prices(self.board.prices))
+        return Summary(resources, count_cycles(self.netlist), self.board, self.clock_mhz)
+
+    def estimate(self) -> Summary:
+        """LUT, FF, DSP, BRAM per layer and in total, interval and latency: of the RTL, before any synthesis."""
+        return self._summary
+
+    def verify(
+        self,
+        x: Any,
+        *,
+        backends: tuple[str, ...] = ("hls", "rtl"),
+        stall: float = 0.25,
+        seed: int = 0,
+        work_dir: str | Path | None = None,
+    ) -> Verification:
+        """Simulator = HLS C-simulation = RTL simulation, on real inputs x as the source model has them.
+
+        The RTL runs twice: at full rate, where cycles are counted, and with random stalls on both sides.
+
+        Raises:
+            IntaglioError: for a wrong shape, or where a tool is missing. A mismatch is not raised: it is the answer.
+        """
+        with tempfile.TemporaryDirectory(prefix="intaglio_") as scratch:
+            folder = Path(work_dir or scratch).resolve()
+            folder.mkdir(parents=True, exist_ok=True)
+            return self._verify(border.to_integers(self.graph, x), backends, stall, seed, folder)
+
+    def _verify(
+        self, inputs: dict[str, Array], backends: tuple[str, ...], stall: float, seed: int, folder: Path
+    ) -> Verification:
+        from ..toolchain import verify as bench
+
+        expected = run(self.graph, inputs)
+        counts, divergence = {"hls": 0, "rtl": 0}, ""
+        latency, interval = 0, 0.0
+        frames = len(next(iter(inputs.values())))
+        if "hls" in backends:
+            got = bench.run_hls(self.netlist, self.name, inputs, folder)
+            counts["hls"] = _mismatches(expected, got)
+            if counts["hls"]:
+                observed = bench.probe_hls(self.netlist, self.name, inputs, folder)
+                divergence = self._first(inputs, observed, "HLS")
+        if "rtl" in backends:
+            for probability in (0.0, stall):
+                result = bench.run_rtl(self.netlist, self.name, inputs, folder, stall=probability, seed=seed)
+                wrong = _mismatches(expected, result.outputs)
+                counts["rtl"] = max(counts["rtl"], wrong)
+                if probability == 0.0:
+                    latency, interval = result.latency_cycles, result.interval_cycles
+                if wrong and not divergence:
+                    observed = bench.probe_rtl(self.netlist, self.name, inputs, folder)
+                    divergence = self._first(inputs, observed, "RTL")
+        return Verification(frames, counts["hls"], counts["rtl"], divergence, latency, interval, backends)
+
+    def _first(self, inputs: dict[str, Array], observed: dict[str, Array], backend: str) -> str:
+        from ..simulator.interpreter import first_divergence
+
+        found = first_divergence(self.graph, inputs, observed)
+        return f"{backend}: {found}" if found else f"{backend}: the outputs differ, every node's stream is right"
+
+    def write(self, folder: str | Path, *, x: Any = None) -> Path:
+        """Everything into `folder`: hls/ rtl/ ip/ driver/ report.html report.json graph.txt. Whole, or not at all.
+
+        Args:
+            folder: made anew; an earlier design of ours there is replaced, anything else is refused.
+            x: inputs for the testbenches' vectors; random ones within the input's range if left out.
+        """
+        from .write import write_design
+
+        return write_design(self, Path(folder), x)
+
+
+def _mismatches(expected: dict[str, Array], got: dict[str, Array]) -> int:
+    """Frames that differ in any output. Raises IntaglioError where frames are missing."""
+    wrong: Array | None = None
+    for name, values in expected.items():
+        if got[name].shape != values.shape:
+            raise IntaglioError(f"{name}: {got[name].shape} came out instead of {values.shape}", where="verify")
+        differs = (got[name] != values).reshape(len(values), -1).any(axis=1)
+        wrong = differs if wrong is None else wrong | differs
+    return 0 if wrong is None else int(np.count_nonzero(wrong))

@@ -1,0 +1,71 @@
+"""The end that mul_shift and shift have in common: an arithmetic shift to the right, and a clip where it can bite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..ir import Int64, Part, Parts, TensorType
+from .hardware import hex_literal, signed_holding
+
+Bounds = tuple[int, int]
+
+
+def signed_word(value: int, bits: int) -> str:
+    """A sized signed SystemVerilog constant."""
+    return f"{bits}'sh{value & ((1 << bits) - 1):x}"
+
+
+def products(multiplier: Int64, x: TensorType) -> tuple[list[int], list[int]]:
+    """Proven bounds of x * multiplier, per channel, in exact integers."""
+    ends = [sorted((int(m) * lo, int(m) * hi)) for m, lo, hi in zip(multiplier, x.lo, x.hi, strict=True)]
+    return [low for low, _ in ends], [high for _, high in ends]
+
+
+def shift_clip_params(low: int, high: int, shift: int, clip: Bounds, out: TensorType) -> dict[str, Any]:
+    """Widths and constants for a sum proven to lie in low..high: `sum_bits`, `shifted_bits`, the clip."""
+    sum_bits = max(signed_holding(low, high).bits, shift + 2)
+    first, last = low >> shift, high >> shift
+    clips_low, clips_high = first < clip[0], last > clip[1]
+    bounds = [first, last, *([clip[0]] if clips_low else []), *([clip[1]] if clips_high else [])]
+    shifted_bits = max(signed_holding(min(bounds), max(bounds)).bits, out.bits)
+    return {
+        "shift": shift,
+        "sum_bits": sum_bits,
+        "shifted_bits": shifted_bits,
+        "clips_low": clips_low,
+        "clips_high": clips_high,
+        "low": signed_word(clip[0], shifted_bits),
+        "high": signed_word(clip[1], shifted_bits),
+        "low_word": hex_literal(clip[0] & ((1 << out.bits) - 1), out.bits),
+        "high_word": hex_literal(clip[1] & ((1 << out.bits) - 1), out.bits),
+        "low_value": clip[0],
+        "high_value": clip[1],
+    }
+
+
+def shift_clip_parts(lanes: int, context: dict[str, Any]) -> Parts:
+    """One comparison with a constant for each side that is clipped, and the choice among the results."""
+    sides = int(context["clips_low"]) + int(context["clips_high"])
+    if not sides:
+        return ()
+    return (
+        Part("constant_comparator", lanes * sides, {"bits": context["shifted_bits"]}),
+        Part("mux", lanes, {"inputs": 1 + sides, "bits": context["out"]["bits"]}),
+    )
+
+
+def operand_of(x: TensorType) -> str:
+    """The lane's element as a signed value: an unsigned one gets a zero in front."""
+    element = "operands[p*IN_BITS +: IN_BITS]"
+    return element if x.signed else f"{{1'b0, {element}}}"
+
+
+def clip_in_place(shifted: Any, low: int, high: int, bounds: Bounds) -> Any:
+    """np.clip in place, each side only where the bounds let it bite."""
+    if bounds[0] < low:
+        np.maximum(shifted, low, out=shifted)
+    if bounds[1] > high:
+        np.minimum(shifted, high, out=shifted)
+    return shifted

@@ -1,0 +1,40 @@
+"""An accumulator that is constant hands its constant on to its requantiser, and becomes 0.
+
+    fc = dense(x) weight=0 bias=7                               fc = dense(x) weight=0 bias=0
+    fc_q = requantise(fc) slope=s offset=o                ->    fc_q = requantise(fc) slope=s offset=o+7*s
+
+Only then is a pruned channel with a bias proven to be 0 on both sides of its requantiser.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..ir import Graph, Node, as_integers
+from ..ops import Conv2d, Dense, Requantise
+
+
+def settle_constants(graph: Graph) -> Graph:
+    changed: dict[str, Node] = {}
+    for node in graph.nodes:
+        if not isinstance(node.op, Dense | Conv2d) or node.name in graph.outputs:
+            continue
+        readers = [graph.by_name[name] for name, _ in graph.consumers[node.name]]
+        kind = graph.types[node.name]
+        constant = (kind.lo_array == kind.hi_array) & (kind.lo_array != 0)
+        zero = ~node.op.weight.reshape(kind.channels, -1).any(axis=1)
+        settled = constant & zero
+        if not settled.any() or not all(isinstance(reader.op, Requantise) for reader in readers):
+            continue
+        bias = np.where(settled, node.op.bias, 0)
+        changed[node.name] = replace(node, op=replace(node.op, bias=as_integers(node.op.bias - bias)))
+        for reader in readers:
+            offset = reader.op.offset.copy()
+            for channel in np.flatnonzero(settled):
+                offset[channel] += int(bias[channel]) * reader.op.slope[channel]
+            changed[reader.name] = replace(reader, op=replace(reader.op, offset=offset))
+    if not changed:
+        return graph
+    return Graph(graph.inputs, tuple(changed.get(node.name, node) for node in graph.nodes), graph.outputs)

@@ -1,0 +1,59 @@
+"""One channel of a requantiser as what it is on its reachable range: a staircase with finitely many steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..ops import Requantise
+
+
+@dataclass(frozen=True)
+class Staircase:
+    """The function on [amin, amax], read from the side where it rises: at x for a rising one, at -x for a falling one.
+
+    low, high: its values at the two ends of the mirrored range. steps: for k in low+1..high, the least mirrored input
+    that gives at least k.
+    """
+
+    falling: bool
+    amin: int
+    amax: int
+    low: int
+    high: int
+    steps: tuple[int, ...]
+
+    @property
+    def first(self) -> int:
+        """The low end of the mirrored range."""
+        return -self.amax if self.falling else self.amin
+
+    @property
+    def last(self) -> int:
+        return -self.amin if self.falling else self.amax
+
+    @property
+    def at_amin(self) -> int:
+        return self.high if self.falling else self.low
+
+    @property
+    def thresholds(self) -> list[int]:
+        """Ascending inputs at which the function takes a step, up or down."""
+        return [1 - t for t in reversed(self.steps)] if self.falling else list(self.steps)
+
+    def decisive(self) -> list[int]:
+        """The inputs at which equality proves equality everywhere."""
+        sides = {t for step in self.thresholds for t in (step, step - 1)}
+        return sorted({self.amin, self.amax} | sides)
+
+
+def staircase(op: Requantise, channel: int, amin: int, amax: int) -> Staircase:
+    """Exact, in integers."""
+    slope, offset = op.slope[channel], op.offset[channel]
+    falling = slope < 0
+    first, last = (amax, amin) if falling else (amin, amax)
+    low, high = op.at(channel, first), op.at(channel, last)
+    p, q = abs(slope.numerator), slope.denominator
+    u, v = offset.numerator, offset.denominator
+    # x * p/q + u/v + 1/2 >= k   <=>   x >= ((2k - 1) v - 2u) q / (2 v p)
+    steps = tuple(-((2 * u - (2 * k - 1) * v) * q // (2 * v * p)) for k in range(low + 1, high + 1))
+    return Staircase(falling, amin, amax, low, high, steps)
