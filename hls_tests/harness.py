@@ -26,7 +26,7 @@ from intaglio.ops.beats import from_beats, to_beats
 from intaglio.toolchain import cpp, verilator
 from intaglio.toolchain.stream import StreamJob, StreamResult, run_stream_jobs
 
-LIBRARY = ("intaglio_fifo", "intaglio_sum_tree")
+LIBRARY = ("intaglio_delay", "intaglio_fifo", "intaglio_sum_tree")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """Compression: a prepared model that trains, prunes channels, quantises and freezes into an exact reference."""
 
+from .fit import evaluate, fit
+from .history import Epoch, History
 from .layers import Phase
 from .model import Plan, PreparedModel
 from .recipe import Recipe
 
-__all__ = ["Phase", "Plan", "PreparedModel", "Recipe"]
+__all__ = ["Epoch", "History", "Phase", "Plan", "PreparedModel", "Recipe", "evaluate", "fit"]

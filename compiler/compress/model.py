@@ -33,6 +33,11 @@ class Plan:
     total: int
     windows: tuple[Window, ...]
 
+    @property
+    def first_change(self) -> int:
+        """Where float training ends."""
+        return min(self.prune_at, self.quantise_at, self.snap_at)
+
 
 class Nodes(nn.Module):
     """Modules by the name of their node, whatever that name is."""

@@ -30,7 +30,7 @@ def features(part: Part) -> dict[str, float]:
     """Numbers by "kind.feature". Raises IntaglioError for an unknown kind of part."""
     make = _FEATURES.get(part.kind)
     if make is None:
-        raise IntaglioError(f"the estimator knows no part {part.kind!r}", hint="add its features to estimate/features.py")
+        raise IntaglioError(f"no price for a part {part.kind!r}", hint="add its features to estimate/features.py")
     return {f"{part.kind}.{name}": float(value) for name, value in make(part.sizes).items() if value}
 
 
@@ -87,7 +87,9 @@ def _multiplier(s: Sizes) -> Sizes:
 
 
 def _dsp_multiplier(s: Sizes) -> Sizes:
-    return {"small_" + name: value for name, value in _multiplier(s).items()} if s["a"] + s["b"] < DSP_PRODUCT else {"one": 1}
+    if s["a"] + s["b"] >= DSP_PRODUCT:
+        return {"one": 1}
+    return {"small_" + name: value for name, value in _multiplier(s).items()}
 
 
 def _rom_columns(s: Sizes) -> Sizes:

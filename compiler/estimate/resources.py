@@ -9,27 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..ir import Parts
     from ..ops.netlist import Netlist
+    from .board import Board
     from .prices import Prices
-
-
-class Budget(Protocol):
-    """What a board offers: anything with these five numbers, `Resources` among them."""
-
-    @property
-    def lut(self) -> float: ...
-    @property
-    def ff(self) -> float: ...
-    @property
-    def dsp(self) -> float: ...
-    @property
-    def bram36(self) -> float: ...
-    @property
-    def uram(self) -> float: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +42,14 @@ class Resources:
 
     __rmul__ = __mul__
 
-    def __le__(self, budget: Budget) -> bool:
+    def __le__(self, budget: Resources) -> bool:
         """Every resource is within the budget."""
         return all(getattr(self, name) <= getattr(budget, name) for name in KINDS)
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.lut, self.ff, self.dsp, self.bram36, self.uram))
 
-    def shares(self, budget: Budget) -> dict[str, float]:
+    def shares(self, budget: Resources) -> dict[str, float]:
         """The used part of each resource; infinite where one is used that the budget does not have."""
         return {
             name: used / has if has else (float("inf") if used else 0.0)
@@ -71,7 +57,7 @@ class Resources:
             for used, has in [(getattr(self, name), getattr(budget, name))]
         }
 
-    def share(self, budget: Budget) -> float:
+    def share(self, budget: Resources) -> float:
         """The used part of the scarcest resource."""
         return max(self.shares(budget).values())
 
@@ -115,7 +101,7 @@ class Estimate:
     def total(self) -> Resources:
         return sum(self.blocks.values(), self.fifos)
 
-    def table(self, board: Budget | None = None) -> list[dict[str, Any]]:
+    def table(self, board: Board | None = None) -> list[dict[str, Any]]:
         """Rows for people and files: each block, all FIFOs together, the total.
 
         Keys: name, kind (the template), lut, ff, dsp, bram36, uram, steps (None for the last two rows) and, for a
@@ -130,7 +116,7 @@ class Estimate:
         for row in rows:
             used = row.pop("used")
             if board is not None:
-                row["share"] = used.share(board)
+                row["share"] = used.share(board.capacity)
         return rows
 
 
@@ -144,6 +130,6 @@ def estimate(netlist: Netlist, prices: Prices) -> Estimate:
     )
 
 
-def fits(result: Estimate, board: Budget, budget: float = 1.0) -> bool:
+def fits(result: Estimate, board: Board, budget: float = 1.0) -> bool:
     """Whether the total stays within this part of every resource of the board."""
-    return result.total.share(board) <= budget
+    return result.total <= board.capacity * budget

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..estimate.resources import Estimate, Resources
 from ..estimate.resources import estimate as estimate_resources
 from ..ir import Array, Graph
 from ..ops.netlist import Netlist
+from ..report.facts import Measured, facts
 from ..simulator import border
 from ..simulator.interpreter import run
 
@@ -63,6 +64,11 @@ class Verification:
     backends: tuple[str, ...]
 
     @property
+    def cycles_text(self) -> str:
+        """What Verilator counted."""
+        return f"interval {self.interval_cycles:g}, latency {self.latency_cycles} cycles in Verilator"
+
+    @property
     def passed(self) -> bool:
         return not self.hls_mismatches and not self.rtl_mismatches and not self.divergence
 
@@ -78,7 +84,8 @@ class Design:
     board: Board
     clock_mhz: float
     name: str
-    notes: dict[str, Any] = field(default_factory=dict)
+    before: Netlist | None = None
+    verified: list[Verification] = field(default_factory=list, compare=False)
 
     @property
     def graph(self) -> Graph:
@@ -87,8 +94,8 @@ class Design:
 
     @cached_property
     def _summary(self) -> Summary:
-        resources = estimate_resources(self.netlist, load_prices(self.board.prices))
-        return Summary(resources, count_cycles(self.netlist), self.board, self.clock_mhz)
+        measured = self._measured(self.netlist)
+        return Summary(measured.resources, measured.cycles, self.board, self.clock_mhz)
 
     def estimate(self) -> Summary:
         """LUT, FF, DSP, BRAM per layer and in total, interval and latency: of the RTL, before any synthesis."""
@@ -113,7 +120,21 @@ class Design:
         with tempfile.TemporaryDirectory(prefix="intaglio_") as scratch:
             folder = Path(work_dir or scratch).resolve()
             folder.mkdir(parents=True, exist_ok=True)
-            return self._verify(border.to_integers(self.graph, x), backends, stall, seed, folder)
+            result = self._verify(border.to_integers(self.graph, x), backends, stall, seed, folder)
+        self.verified.append(result)
+        return result
+
+    def facts(self) -> dict[str, Any]:
+        """What report.json holds: plain values."""
+        notes = dict(self.graph.notes)
+        if self.verified:
+            notes["verification"] = {**asdict(self.verified[-1]), "passed": self.verified[-1].passed}
+        before = None if self.before is None else self._measured(self.before)
+        return facts(self.name, self.board, self.clock_mhz, self._measured(self.netlist), before, notes)
+
+    def _measured(self, netlist: Netlist) -> Measured:
+        resources = estimate_resources(netlist, load_prices(self.board.prices))
+        return Measured(netlist, resources, count_cycles(netlist))
 
     def _verify(
         self, inputs: dict[str, Array], backends: tuple[str, ...], stall: float, seed: int, folder: Path

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..compress.model import PreparedModel
 from ..ir import Graph
-from ..passes.pipeline import LOWER, run_passes
+from ..passes.carve import carve
+from ..passes.lower import lower as lower_pass
+from ..passes.pipeline import run_passes
 
 
 def lower(model: PreparedModel) -> Graph:
-    """The integer graph of a frozen model, pruned channels carved out. Raises IntaglioError if it is not frozen."""
-    return run_passes(model.frozen_graph(), LOWER)
+    """The integer graph of a frozen model, pruned channels carved out.
+
+    Its `notes` keep the recipe and the graph before carving (masked, the same function), for reports.
+    Raises IntaglioError if the model is not frozen.
+    """
+    masked = run_passes(model.frozen_graph(), (lower_pass,))
+    carved = run_passes(masked, (carve,))
+    return replace(carved, notes={"recipe": model.recipe.to_dict(), "before": masked})

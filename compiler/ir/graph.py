@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from ..errors import IntaglioError
 from .op import Op
@@ -23,11 +24,15 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """A network. `inputs` maps names to types; `nodes` are in topological order; `outputs` are names of tensors."""
+    """A network. `inputs` maps names to types; `nodes` are in topological order; `outputs` are names of tensors.
+
+    `notes` is what a report tells of its making (recipe, accuracies); it is no part of the network.
+    """
 
     inputs: Mapping[str, TensorType]
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
+    notes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def types(self) -> dict[str, TensorType]:

@@ -14,10 +14,10 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Parts, Program, TensorType
+from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
-from .hardware import distinct_lanes, folds, stream_params
+from .hardware import VERILOG_STYLE, distinct_lanes, folds, memory_part, memory_style, stream_params, width_of
 from .multiply_accumulate import LATENCY, mac_params, mac_parts, multiplier_choices
 
 
@@ -49,7 +49,8 @@ class Dense(Op, name="dense"):
         return (Kernel(pe=pe, simd=simd) for pe in range(1, outputs + 1) for simd in range(1, inputs + 1))
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
-        return multiplier_choices(self.weight, x, (distinct_lanes(self.weight.shape[1]), distinct_lanes(len(self.bias))))
+        outputs, inputs = self.weight.shape
+        return multiplier_choices(self.weight, x, (distinct_lanes(inputs), distinct_lanes(outputs)))
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return x.pixels * folds(self.weight.shape[1], kernel.simd) * folds(len(self.bias), kernel.pe)
@@ -66,10 +67,27 @@ class Dense(Op, name="dense"):
         return Program(x.pixels * beats * turns, (reads,), writes, LATENCY + kernel.stages)
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        return mac_parts(self.weight, self.bias, kernel, x, self.infer(x), kernel.simd)
+        self._check(kernel)
+        beats, turns = folds(self.weight.shape[1], kernel.simd), folds(len(self.bias), kernel.pe)
+        word = kernel.simd * x.bits
+        parts = [*mac_parts(self.weight, self.bias, kernel, x, self.infer(x)), Part("register", 1, {"bits": word})]
+        parts += [Part("counter", 1, {"bits": width_of(count)}) for count in (beats, turns) if count > 1]
+        if turns > 1:
+            parts.append(memory_part("ram", beats, word, kernel))
+            parts.append(Part("register", 1, {"bits": word}))
+            parts.append(Part("mux", 1, {"inputs": 2, "bits": word}))
+        return tuple(parts)
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        self._check(kernel)
         out = self.infer(x)
         context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
-        context["steps"] = self.program(kernel, x).steps
-        return context | mac_params(self.weight, self.bias, kernel, x, out, kernel.simd)
+        context |= mac_params(self.weight, self.bias, kernel, x, out)
+        context["steps"] = self.steps(kernel, x)
+        context["buffer_ram_style"] = VERILOG_STYLE[memory_style(context["beats"], kernel.simd * x.bits, kernel)]
+        return context
+
+    def _check(self, kernel: Kernel) -> None:
+        inputs = self.weight.shape[1]
+        if not 1 <= kernel.simd <= inputs:
+            raise IntaglioError(f"simd is {kernel.simd}, but there are {inputs} inputs", hint=f"choose 1 to {inputs}")

@@ -85,7 +85,7 @@ def lane_params(
             "shared": everywhere,
             "depth": 1 if everywhere else count,
             "index": "0" if everywhere else "fold",
-            "values": braces(_scalars(table[:1] if everywhere else table)),
+            "table": braces(_scalars(table[:1] if everywhere else table)),
             "vector": hex_literal(pack([pack(row, field.bits) for row in table[0].tolist()], size), size * lanes)
             if everywhere
             else f"{{{', '.join(reversed(vectors))}}}",

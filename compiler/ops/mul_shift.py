@@ -79,7 +79,7 @@ class MulShift(Op, name="mul_shift"):
         lanes, bits = kernel.pe, context["operand_bits"]
         parts = list(lane_parts(kernel, context))
         if context["multiplier"]["shared"] and kernel.multiplier == "lut":
-            constants = np.resize(self.multiplier, lanes) if len(self.multiplier) < lanes else self.multiplier[:lanes]
+            constants = self.multiplier[:lanes]
             digits = sum(nonzero_digits(int(m)) for m in constants)
             sizes = {"bits": bits, "digits": digits, "weights": int(np.count_nonzero(constants))}
             parts.append(Part("constant_multiplier", 1, sizes))

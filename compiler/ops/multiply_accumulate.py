@@ -88,8 +88,8 @@ class MacSizes:
 
     @staticmethod
     def of(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType) -> MacSizes:
-        terms = weight[0].size
-        beats = 1 if kernel.simd > weight.shape[-1] else terms // weight.shape[-1] * folds(weight.shape[-1], kernel.simd)
+        inputs = weight.shape[-1]
+        beats = 1 if kernel.simd > inputs else weight[0].size // inputs * folds(inputs, kernel.simd)
         operand = x.bits + (0 if x.signed and not _bipolar(x) else 1)
         weight_bits = weight_type(weight).bits
         lo, hi = min(out.lo), max(out.hi)

@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..ir import Int64, Program
-from .window import Window
+from .window import Padding, Pair, Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,30 @@ class RowBuffer:
         """Steps of one pass over a window."""
         return self.window.kernel[0] * self.window.kernel[1] * self.folds
 
+    @property
+    def reach(self) -> Padding:
+        """The padding that windows reach into: top, bottom, left, right."""
+        return _reach(self.window, (self.rows, self.columns), (self.out_rows, self.out_columns))
+
     def slot_start(self, row: int) -> int:
         """The address of the slot that belongs to a row (above the image: the one that it would have)."""
         return row % self.slots * self.row_words
+
+    @property
+    def row_numbers(self) -> int:
+        """Row numbers that the kernel counts with, in the padded image: to the end of loading, and one stride on."""
+        windows = self.out_rows * self.window.stride[0] + self.window.kernel[0]
+        return max(self.window.padding[0] + self.rows + 1, windows)
+
+    @property
+    def column_numbers(self) -> int:
+        """Column numbers, likewise."""
+        windows = self.out_columns * self.window.stride[1] + self.window.kernel[1]
+        return max(self.window.padding[2] + self.columns + 1, windows)
+
+    @property
+    def steps(self) -> int:
+        return self.loads_and_starts()[2]
 
     def program(self, latency: int) -> Program:
         """Its timing: steps, the steps that load, the steps that end a pass."""
@@ -124,6 +145,12 @@ class Raster:
         return max(self.window.padding[2] + self.image_columns, last)
 
     @property
+    def reach(self) -> Padding:
+        """The padding that windows reach into: top, bottom, left, right."""
+        image = (self.image_rows, self.image_columns)
+        return _reach(self.window, image, (self.out_rows, self.out_columns))
+
+    @property
     def gap(self) -> int:
         """Pixels on their way from one row of a window to the row above."""
         return self.columns - self.window.kernel[1]
@@ -143,6 +170,12 @@ class Raster:
         reads = starts[top : top + self.image_rows, left : left + self.image_columns].ravel()
         writes = (starts[complete][:, None] + np.arange(self.turns)).ravel()
         return Program(self.steps, (reads,), writes, latency)
+
+
+def _reach(window: Window, image: Pair, out: Pair) -> Padding:
+    top, _, left, _ = window.padding
+    last = [(n - 1) * stride + size for n, stride, size in zip(out, window.stride, window.kernel, strict=True)]
+    return top, max(0, last[0] - top - image[0]), left, max(0, last[1] - left - image[1])
 
 
 def _fixed(array: Int64) -> Int64:

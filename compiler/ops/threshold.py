@@ -14,10 +14,9 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, IntType, Kernel, Op, Part, Parts, Program, TensorType
+from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
-from .hardware import signed_holding
 from .lanewise import Field, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
 
 LATENCY = 2
@@ -65,7 +64,7 @@ class Threshold(Op, name="threshold"):
         return lane_program(kernel, x, LATENCY)
 
     def open_levels(self, x: TensorType) -> tuple[Int64, Int64]:
-        """The thresholds that x may or may not reach, padded with one never reached, and the bases that go with them."""
+        """The thresholds that x may reach or not, padded with one it never reaches, and the bases to match."""
         rows = [
             [t for t in row if low < t <= high]
             for row, low, high in zip(self.thresholds.tolist(), x.lo, x.hi, strict=True)
@@ -79,12 +78,8 @@ class Threshold(Op, name="threshold"):
         out = self.infer(x)
         thresholds, base = self.open_levels(x)
         levels = thresholds.shape[1]
-        compared = (
-            signed_holding(min(min(x.lo), int(thresholds.min())), max(max(x.hi), int(thresholds.max())))
-            if x.signed
-            else IntType(False, int(thresholds.max()).bit_length())
-        )
-        compare_bits = max(compared.bits, x.bits)
+        top = int(thresholds.max())  # thresholds lie above x's lower bound, so only the upper end may need a wider type
+        compare_bits = max(x.bits, top.bit_length() + 1 if x.signed else top.bit_length())
         element = "operands[p*IN_BITS +: IN_BITS]"
         # A falling channel adds ~count to base + 1, modulo 2^result_bits: one adder for either direction.
         flip = (self.step < 0).astype(np.int64)
@@ -95,13 +90,8 @@ class Threshold(Op, name="threshold"):
             "start": Field(start[:, None], result_bits),
             "flip": Field(flip[:, None], 1),
         }
-        # Constants that do not matter must not take room in the memory.
-        if not flip.any():
-            fields["flip"] = Field(np.zeros((1, 1), np.int64).repeat(x.channels, axis=0), 1)
         context = lane_params(kernel, x, out, LATENCY, fields)
-        extend = element if compare_bits == x.bits else f"COMPARE_BITS'({element})"
-        if x.signed:
-            extend = f"COMPARE_BITS'($signed({element}))"
+        extend = f"COMPARE_BITS'($signed({element}))" if x.signed else f"COMPARE_BITS'({element})"
         return context | {
             "levels": levels,
             "compare_bits": compare_bits,
@@ -112,7 +102,6 @@ class Threshold(Op, name="threshold"):
             "starts": bool(start.any()),
             "flips": bool(flip.any()),
             "threshold_bits": compare_bits + (0 if x.signed else 1),
-            "start_bits": signed_holding(int(start.min()), int(start.max())).bits,
         }
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:

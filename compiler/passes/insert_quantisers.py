@@ -95,7 +95,7 @@ class _Inserter:
         op = node.op
         inputs = [self.name_of[name] for name in node.inputs]
         padded_pool = isinstance(op, SourceAvgPool) and any(op.padding)  # a bias would be lost in the padding
-        if isinstance(op, LAYERS) or padded_pool:
+        if isinstance(op, LAYERS) or padded_pool or (isinstance(op, SourceMaxPool) and self._may_fall(node)):
             inputs = [self._as_codes(name) for name in inputs]
         if isinstance(op, SourceArgmax):
             inputs = [self._finish(source) for source in node.inputs]
@@ -122,6 +122,20 @@ class _Inserter:
             else:
                 inputs[source] = self._quantise(name, self.act_bits, group=group, base=f"{node.name}_{source}")
         self._emit(replace(node, inputs=tuple(inputs[name] for name in node.inputs)))
+
+    def _may_fall(self, node: Node) -> bool:
+        """Whether a batch norm before this max pool may have negative multipliers that no layer's weights can absorb."""
+        normed, alone, name = False, True, node.inputs[0]
+        while name in self.graph.by_name and self.name_of[name] not in self.codes:
+            maker = self.graph.by_name[name]
+            alone = alone and len(self.graph.consumers[name]) == 1 and name not in self.graph.outputs
+            if isinstance(maker.op, LAYERS):
+                return normed and not alone
+            normed = normed or isinstance(maker.op, BatchNorm | Affine)
+            if not isinstance(maker.op, BatchNorm | Affine | SourceAvgPool):
+                break
+            name = maker.inputs[0]
+        return normed
 
     def _is_grouped(self, node: Node) -> bool:
         ops = [self.graph.by_name[name].op for name in node.inputs if name in self.graph.by_name]

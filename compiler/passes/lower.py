@@ -66,7 +66,9 @@ class _Lowering:
         for node in self.source.nodes:
             rule = RULES.get(type(node.op))
             if rule is None:
-                raise IntaglioError(f"{node.name} is {node.op.name}, which is not lowered", where=node.loc, hint=FREEZE)
+                raise IntaglioError(
+                    f"{node.name} is {node.op.name}, which is not lowered", where=node.loc or node.name, hint=FREEZE
+                )
             self.pending[node.name] = rule(self, node)
         outputs = tuple(self._output(name) for name in self.source.outputs)
         return Graph(self.inputs, tuple(self.nodes.values()), outputs)
@@ -79,7 +81,11 @@ class _Lowering:
             return
         readers = [self.source.by_name[reader].op for reader, _ in self.source.consumers[name]]
         first = readers[0] if readers else None
-        if not isinstance(first, Quantise) or any(op != first for op in readers) or name in self.source.outputs:
+        if (
+            not isinstance(first, Quantise)
+            or any(op is not first and op != first for op in readers)
+            or name in self.source.outputs
+        ):
             raise IntaglioError(
                 f"the input {name} must be read by one quantiser", where=name, hint="let prepare() place the quantisers"
             )
@@ -187,13 +193,17 @@ class _Lowering:
 
     def _upright(self, x: Pending) -> Pending:
         """Slopes made positive by turning the sign of a layer's output channels, where nobody else sees them."""
-        maker = self.nodes.get(x.tensor)
         falling = np.array([v < 0 for v in x.slope])
+        chain = [x.tensor]
+        while isinstance(getattr(self.nodes.get(chain[-1]), "op", None), SumPool):  # a sum turns with its terms
+            chain.append(self.nodes[chain[-1]].inputs[0])
+        maker = self.nodes.get(chain[-1])
         if not falling.any() or not x.owned or maker is None or not isinstance(maker.op, Dense | Conv2d):
             return x
-        turned = replace(maker, op=flip(maker.op, falling))
-        self.nodes[maker.name] = turned
-        self.types[maker.name] = turned.op.infer(*(self.types[name] for name in turned.inputs))
+        self.nodes[maker.name] = replace(maker, op=flip(maker.op, falling))
+        for name in reversed(chain):
+            node = self.nodes[name]
+            self.types[name] = node.op.infer(*(self.types[i] for i in node.inputs))
         return replace(x, slope=tuple(abs(v) for v in x.slope))
 
     def _single(self, name: str) -> bool:
@@ -247,4 +257,4 @@ def _fractions(values: Any) -> Any:
 
 
 def _refuse(node: Node, what: str, instead: str) -> IntaglioError:
-    return IntaglioError(f"{node.name}: {what}, which integers cannot express", where=node.loc, hint=instead)
+    return IntaglioError(f"{node.name}: {what}; integers cannot express it", where=node.loc or node.name, hint=instead)

@@ -12,7 +12,9 @@ both high then. A cycle number counts rising edges since reset was released. Por
 - `cocotbext`: the bus models of cocotbext-axi, an implementation of the protocol by somebody else; a passive watch
   beside them takes the same record.
 
-MEASUREMENTS
+Measured on one core, one input and one output port, no stalls, in beats per second (each taken and given once):
+`plain` 30 000 (up to 64 bits), 12 000 (1024 bits), 10 000 (4096 bits); `cocotbext` about half. Fifty cores side by side
+share the clock's cost and reach 50 000 together. Both ways sustain one beat per cycle, across frames too.
 """
 
 from __future__ import annotations
@@ -251,4 +253,4 @@ async def stream(top: Any) -> None:
         cycle += 1
     arrays: dict[str, np.ndarray] = {}
     records = [job.record(index, arrays) for index, job in enumerate(jobs)]
-    np.savez(os.environ["INTAGLIO_RESULT"], result=np.array(json.dumps(records)), **arrays)
+    np.savez(os.environ["INTAGLIO_RESULT"], result=np.array(json.dumps(records)), **arrays)  # type: ignore[arg-type]

@@ -5,7 +5,11 @@ Here only the top module's ports are visible (a control file with `public_flat_r
 not depend on the design is compiled once into a cache: the runtime, cocotb's `main` (against a small shim in place
 of the generated class) and a precompiled header.
 
-MEASUREMENTS
+Measured on two cores (g++ 12, Verilator 5.48): a small design builds in 0.8 s, where cocotb's runner took 12.6 s; a
+wrapper of 50 kernels (620 kB of generated C++) in 2 to 3 s; an unchanged one in 0.02 s. A simulation starts in 0.5 s,
+nearly all of it Python's imports. -O0 saves half a second of the wrapper's build, -Os takes 4 s more; at run time
+the Python that drives the ports costs more than either. The wheel's makefiles do not work beyond one generated
+file (a precompiled header is named but not included), one more reason not to use them.
 """
 
 from __future__ import annotations
@@ -121,7 +125,14 @@ def _compile(build_dir: Path, compiled: Path, program: Path, optimise: str) -> N
 
     libraries = cocotb_tools.config.libs_dir
     objects += [compiled / f"{name}.o" for name in (*RUNTIME_SOURCES, "main")]
-    link = [f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-lcocotbvpi_verilator", "-lpthread", "-o", program]
+    link: list[str | Path] = [
+        f"-L{libraries}",
+        f"-Wl,-rpath,{libraries}",
+        "-lcocotbvpi_verilator",
+        "-lpthread",
+        "-o",
+        program,
+    ]
     run([compiler(), *objects, *link], build_dir, build_dir / "link.log")
     for path in build_dir.glob("unit_*.o"):
         path.unlink()

@@ -120,6 +120,7 @@ class SynthesisJob:
     family: str = "xc7"
     flatten: bool = True
     parameters: Mapping[str, int | str] = field(default_factory=dict)
+    dsp: bool = True
 
 
 def count(by_type: Mapping[str, int]) -> Cells:
@@ -190,6 +191,7 @@ def synthesise(
     family: str = "xc7",
     flatten: bool = True,
     parameters: Mapping[str, int | str] | None = None,
+    dsp: bool = True,
 ) -> Cells:
     """Synthesise one module and count what it uses.
 
@@ -199,8 +201,9 @@ def synthesise(
         family: `xc7` (7-series and Zynq-7000) or `xcup` (UltraScale+).
         flatten: optimise across module boundaries, as Vivado does by default.
         parameters: values for the module's parameters.
+        dsp: whether multipliers may become DSP slices. Yosys does not read the `use_dsp` attribute, Vivado does.
     """
-    return synthesise_many([SynthesisJob(tuple(sources), top, family, flatten, parameters or {})])[0]
+    return synthesise_many([SynthesisJob(tuple(sources), top, family, flatten, parameters or {}, dsp)])[0]
 
 
 def synthesise_many(jobs: Sequence[SynthesisJob], *, timeout_s: float | None = None) -> list[Cells]:
@@ -231,7 +234,8 @@ def _script(index: int, job: SynthesisJob, scratch: Path) -> list[str]:
         lines.append(f"read_verilog -sv {index}/{number}_{Path(source).name}")
     settings = "".join(f" -chparam {name} {value}" for name, value in job.parameters.items())
     family = _FAMILIES[job.family]
-    synth = f"synth_xilinx -family {job.family}{' -flatten' if job.flatten else ''} -noiopad -noclkbuf"
+    options = (" -flatten" if job.flatten else "") + ("" if job.dsp else " -nodsp")
+    synth = f"synth_xilinx -family {job.family}{options} -noiopad -noclkbuf"
     return [
         *lines,
         f"hierarchy -check -top {job.top}{settings}",

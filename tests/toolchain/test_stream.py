@@ -102,3 +102,14 @@ def test_a_failing_build_shows_the_compiler_message(tmp_path: Path) -> None:
     broken.write_text("module broken (input logic ap_clk);\n  assign nowhere = ap_clk + ;\nendmodule\n")
     with pytest.raises(IntaglioError, match="syntax error"):
         run_stream_jobs([broken], "broken", [job(frames())], tmp_path)
+
+
+def test_registers_without_reset_start_at_random(add_source: Path, tmp_path: Path) -> None:
+    """A design that relies on a power-up value is found out: here the first beats depend on the seed."""
+    text = add_source.read_text().replace("s_axis_0_tdata + W'(K)", "s_axis_0_tdata + power_up")
+    add_source.write_text(text.replace("logic enable;", "logic [W-1:0] power_up;\n    logic enable;"))
+    seen = set()
+    for seed in range(3):
+        (result,) = run_stream_jobs([add_source], "add", [job(frames(), seed=seed)], tmp_path, run_name=f"run{seed}")
+        seen.add(result.outputs[0].tobytes())
+    assert len(seen) == 3

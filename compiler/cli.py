@@ -1,0 +1,301 @@
+"""The command line. Every command takes --json and --config; mistakes are one message and exit code 2."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .errors import IntaglioError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Carves a PyTorch network into an FPGA IP core that computes exactly the same integers.",
+)
+err = Console(stderr=True)
+
+
+def main() -> None:
+    """The `intaglio` command: exit code 0, or 2 with one message."""
+    try:
+        app(standalone_mode=False)
+    except IntaglioError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(2)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        err.print("stopped")
+        sys.exit(130)
+
+
+def _config(context: typer.Context, path: Path | None) -> Path | None:
+    """A TOML file with the same names as the flags; a flag on the command line wins."""
+    if path is None:
+        return None
+    try:
+        table = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise IntaglioError(f"the config cannot be read: {error}", where=str(path)) from None
+    table = {**table, **table.pop(context.info_name or "", {})}
+    values = {key.replace("-", "_"): value for key, value in table.items() if not isinstance(value, dict)}
+    known = {p.name for p in context.command.params}
+    for key in values:
+        if key not in known:
+            flags = ", ".join(sorted(k.replace("_", "-") for k in known if k and k != "help"))
+            raise IntaglioError(f"there is no option {key!r}", where=str(path), hint=f"{context.info_name} has: {flags}")
+    context.default_map = {**(context.default_map or {}), **values}
+    return path
+
+
+SourcePath = Annotated[Path, typer.Argument(help="A script that trains a network, a folder of `compile`, or a graph.txt.")]
+Config = Annotated[
+    Path | None, typer.Option("--config", callback=_config, is_eager=True, help="TOML file that holds any of the flags.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show why: FIFO depths, kernels, places.")]
+BoardName = Annotated[str | None, typer.Option(help="A board of `intaglio boards`, or a board's .toml.")]
+Clock = Annotated[float | None, typer.Option(help="Clock in MHz; the board's own if left out.")]
+Rate = Annotated[float | None, typer.Option(help="Frames per second to reach, at the least cost.")]
+Budget = Annotated[float, typer.Option(help="Share of each resource of the board that may be used.")]
+Keep = Annotated[float | None, typer.Option(help="Share of the channels to keep in hidden layers.")]
+WeightBits = Annotated[int | None, typer.Option(help="Bits of the weights.")]
+ActBits = Annotated[int | None, typer.Option(help="Bits of the activations.")]
+Epochs = Annotated[int | None, typer.Option(help="Epochs of training.")]
+
+
+def _source(path: Path, keep: float | None, weight_bits: int | None, act_bits: int | None, epochs: int | None) -> Any:
+    from .flow.source import load_source
+
+    given = {"keep": keep, "weight_bits": weight_bits, "act_bits": act_bits}
+    return load_source(path, {key: value for key, value in given.items() if value is not None}, epochs)
+
+
+def _compile(source: Any, board: str | None, clock_mhz: float | None, fps: float | None, budget: float) -> Any:
+    from .flow.compile import compile as compile_graph
+
+    options = dict(source.defaults)
+    given = {"board": board, "clock_mhz": clock_mhz, "target_fps": fps}
+    options |= {key: value for key, value in given.items() if value is not None}
+    if fps is not None:
+        options.pop("target_interval", None)
+    with err.status("choosing kernels and FIFO depths"):
+        return compile_graph(source.graph, budget=budget, **options)
+
+
+@app.command("compile")
+def compile_command(
+    source: SourcePath,
+    out: Annotated[Path, typer.Option(help="Folder to write; written whole or not at all.")],
+    board: BoardName = None,
+    clock_mhz: Clock = None,
+    target_fps: Rate = None,
+    budget: Budget = 0.8,
+    keep: Keep = None,
+    weight_bits: WeightBits = None,
+    act_bits: ActBits = None,
+    epochs: Epochs = None,
+    verify: Annotated[int, typer.Option(help="Samples to verify before writing; 0 for none.")] = 0,
+    config: Config = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """A network becomes an IP core: hls/ rtl/ ip/ driver/ report.html in a folder."""
+    from .flow.write import check_free
+
+    check_free(out)
+    loaded = _source(source, keep, weight_bits, act_bits, epochs)
+    design = _compile(loaded, board, clock_mhz, target_fps, budget)
+    samples = None if loaded.x is None else loaded.x[: max(verify, 4)]
+    if verify:
+        with err.status(f"verifying {verify} frames in C-simulation and Verilator"):
+            design.verify(_samples(design, loaded, verify))
+    design.write(out, x=samples)
+    _show(design, as_json, verbose)
+    if not as_json:
+        err.print(f"written to {out} - open {out / 'report.html'}")
+
+
+@app.command()
+def estimate(
+    source: SourcePath,
+    board: BoardName = None,
+    clock_mhz: Clock = None,
+    target_fps: Rate = None,
+    budget: Budget = 0.8,
+    keep: Keep = None,
+    weight_bits: WeightBits = None,
+    act_bits: ActBits = None,
+    epochs: Epochs = None,
+    config: Config = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """LUT, FF, DSP, BRAM per layer and in total, interval and latency: before any synthesis."""
+    loaded = _source(source, keep, weight_bits, act_bits, epochs)
+    _show(_compile(loaded, board, clock_mhz, target_fps, budget), as_json, verbose)
+
+
+@app.command()
+def verify(
+    source: SourcePath,
+    samples: Annotated[int, typer.Option("--samples", "-n", help="Frames to compare.")] = 100,
+    board: BoardName = None,
+    clock_mhz: Clock = None,
+    target_fps: Rate = None,
+    budget: Budget = 0.8,
+    keep: Keep = None,
+    weight_bits: WeightBits = None,
+    act_bits: ActBits = None,
+    epochs: Epochs = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Simulator = HLS C-simulation = RTL in Verilator, or the first divergence (exit code 1)."""
+    from dataclasses import asdict
+
+    loaded = _source(source, keep, weight_bits, act_bits, epochs)
+    design = _compile(loaded, board, clock_mhz, target_fps, budget)
+    with err.status(f"verifying {samples} frames in C-simulation and Verilator"):
+        result = design.verify(_samples(design, loaded, samples))
+    if as_json:
+        print(json.dumps({**asdict(result), "passed": result.passed}))
+    elif result.passed:
+        print(f"{result.frames} frames: simulator = HLS = RTL, zero mismatches; {result.cycles_text}")
+    else:
+        print(f"NOT EQUAL: {result.divergence}")
+    if not result.passed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def simulate(
+    source: SourcePath,
+    inputs: Annotated[Path, typer.Option("--input", help="A .npy array, as the source model takes it.")],
+    output: Annotated[Path | None, typer.Option(help="Where to write the outputs (.npy).")] = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Runs the integer network, bit-accurately, on an array of inputs."""
+    import numpy as np
+
+    from .simulator import simulate as run
+
+    loaded = _source(source, None, None, None, None)
+    try:
+        x = np.load(inputs)
+    except (OSError, ValueError) as error:
+        raise IntaglioError(f"the inputs cannot be read: {error}", where=str(inputs)) from None
+    y = run(loaded.graph, x)
+    if output is not None:
+        try:
+            np.save(output, y)
+        except OSError as error:
+            raise IntaglioError(f"the outputs cannot be written: {error.strerror}", where=str(output)) from None
+    print(json.dumps(y.tolist()) if as_json else f"{len(y)} frames -> {y.shape[1:]}" + (f", in {output}" if output else ""))
+
+
+@app.command()
+def check(script: SourcePath, config: Config = None, as_json: Json = False) -> None:
+    """Lists every layer of a script's network: what it becomes, or why it cannot be built and what to write instead."""
+    from dataclasses import asdict
+
+    from .flow.source import findings_of
+
+    findings = findings_of(script)
+    if as_json:
+        print(json.dumps([asdict(f) for f in findings], default=str))
+    else:
+        table = Table("node", "operator", "becomes", "where", "instead")
+        for f in findings:
+            becomes = escape(f.becomes) if f.supported else f"[red]{escape(f.why)}[/]"
+            table.add_row(f.node, f.operator, becomes, f.loc, escape(f.instead))
+        Console().print(table)
+    if not all(f.supported for f in findings):
+        raise typer.Exit(2)
+
+
+@app.command()
+def boards(as_json: Json = False) -> None:
+    """The boards that designs can be made for."""
+    from .estimate.board import board_names, load_board
+
+    known = [load_board(name) for name in board_names()]
+    if as_json:
+        rows = [{"name": b.name, "title": b.title, "part": b.part, **b.capacity.rounded()} for b in known]
+        print(json.dumps(rows))
+        return
+    table = Table("board", "title", "part", *(_right(n) for n in ("LUT", "FF", "DSP", "BRAM36", "URAM", "MHz")))
+    for b in known:
+        table.add_row(b.name, b.title, b.part, *(f"{v:,.0f}" for v in b.capacity), f"{b.default_clock_mhz:g}")
+    Console().print(table)
+
+
+@app.command()
+def report(folder: Annotated[Path, typer.Argument(help="A folder that `compile` wrote.")], as_json: Json = False) -> None:
+    """Shows a written design's report, and draws its page anew from report.json."""
+    from .flow.show import print_facts
+    from .flow.write import redraw
+
+    facts = redraw(folder)
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        print_facts(facts, Console())
+        err.print(f"page: {folder / 'report.html'}")
+
+
+@app.command()
+def bench(
+    what: Annotated[str, typer.Argument(help="simulator: against hls4ml's C-simulation and plain PyTorch.")] = "simulator",
+    as_json: Json = False,
+) -> None:
+    """Speed side by side with peers, as ratios measured in one run."""
+    if what != "simulator":
+        raise IntaglioError(f"there is no benchmark {what!r}", hint="simulator")
+    from .flow.bench import bench_simulator
+    from .flow.show import print_rows
+
+    with err.status("building the same network three times"):
+        rows = bench_simulator()
+    if as_json:
+        print(json.dumps(rows))
+    else:
+        print_rows(rows, Console())
+
+
+def _samples(design: Any, source: Any, count: int) -> Any:
+    if source.x is not None:
+        return source.x[:count]
+    from .simulator import border
+
+    return border.random_inputs(design.graph, count)
+
+
+def _show(design: Any, as_json: bool, verbose: bool) -> None:
+    from .flow.show import print_facts
+
+    facts = design.facts()
+    if as_json:
+        print(json.dumps(facts))
+    else:
+        print_facts(facts, Console(), verbose=verbose)
+
+
+def _right(title: str) -> Any:
+    from rich.table import Column
+
+    return Column(title, justify="right")

@@ -1,0 +1,246 @@
+"""Measure our own modules with Yosys and fit the prices of a device family to them: one command, resumable.
+
+    python -m intaglio.flow.calibrate --family xc7
+
+Writes, into compiler/estimate (or --out): `measured_<family>.csv`, one row per module, added as it is measured;
+`prices_<family>.json`, the fitted prices; `errors_<family>.json`, the errors on modules held out of the fit. A module
+whose RTL has not changed is not measured again, so after a change of a template only its modules are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.metadata
+import json
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .. import estimate
+from ..codegen.env import render
+from ..errors import IntaglioError
+from ..estimate.features import features, fixed
+from ..estimate.fit import errors, fit, predict
+from ..estimate.prices import Prices
+from ..toolchain import yosys
+from ..toolchain.yosys import Cells, SynthesisJob
+from .specimens import LIBRARY, Specimen, specimens
+
+Synthesise = Callable[[Sequence[SynthesisJob]], list[Cells]]
+
+COLUMNS = ("module", "hash", "lut", "ff", "dsp", "bram36", "uram", "lutram", "srl", "carry", "text")
+MEASURED = ("lut", "ff", "dsp", "bram36", "uram")
+BATCH = 16
+"""Modules per Yosys process: the device library is parsed once for each."""
+HELD_OUT = 5
+"""Every fifth module of a kind is held out of the fit that the stated errors come from."""
+
+Row = dict[str, Any]
+
+
+def calibrate(
+    family: str = "xc7",
+    out_dir: Path | None = None,
+    *,
+    jobs: int = 1,
+    limit: int | None = None,
+    kinds: Sequence[str] = (),
+    synthesise: Synthesise | None = None,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Measure what is missing, fit, write; gives back the errors on the modules held out.
+
+    Args:
+        family: `xc7` or `xcup`.
+        out_dir: the folder of the three files; by default where the package reads them.
+        jobs: Yosys processes side by side.
+        limit: measure and fit only so many modules.
+        kinds: only these operators and links (see specimens.COUNTS).
+        synthesise: instead of Yosys, for tests.
+        console: where progress goes; none is shown without one.
+    """
+    folder = Path(out_dir) if out_dir is not None else Path(next(iter(estimate.__path__)))
+    folder.mkdir(parents=True, exist_ok=True)
+    made_by = {
+        "intaglio": importlib.metadata.version("intaglio"),
+        "yosys": yosys.version() if synthesise is None else "a stand-in",
+    }
+    table = folder / f"measured_{family}.csv"
+    wanted = {s.fingerprint(family, made_by["yosys"]): s for s in specimens(limit, kinds)}
+    rows = {row["hash"]: row for row in read_table(table)}
+    missing = {key: s for key, s in wanted.items() if key not in rows}
+    failed: dict[str, str] = {}
+    for key, row in _measure(missing, family, synthesise or yosys.synthesise_many, jobs, console):
+        if isinstance(row, IntaglioError):
+            failed[missing[key].name] = str(row)
+            continue
+        rows[key] = row
+        write_table(table, [rows[k] for k in wanted if k in rows])
+    chosen = [(specimen, rows[key]) for key, specimen in wanted.items() if key in rows]
+    report = judge(chosen) | {"failed": failed, "made_by": made_by}
+    made_by |= {"modules": len(chosen), "table": table.name}
+    fit_prices(family, chosen, made_by).save(folder / f"prices_{family}.json")
+    (folder / f"errors_{family}.json").write_text(json.dumps(report, indent=1) + "\n")
+    return report
+
+
+# ---- measuring -----------------------------------------------------------------------------------------------------
+
+
+def _measure(
+    missing: dict[str, Specimen], family: str, synthesise: Synthesise, jobs: int, console: Console | None
+) -> Iterable[tuple[str, Row | IntaglioError]]:
+    keys = list(missing)
+    batches = [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=console is None) as progress, ThreadPoolExecutor(jobs) as pool:
+        task = progress.add_task(f"synthesising for {family}", total=len(keys))
+        results = pool.map(lambda batch: _batch([missing[key] for key in batch], family, synthesise), batches)
+        for batch, cells in zip(batches, results, strict=True):
+            for key, used in zip(batch, cells, strict=True):
+                progress.advance(task)
+                yield key, used if isinstance(used, IntaglioError) else _row(key, missing[key], used)
+
+
+def _batch(chosen: Sequence[Specimen], family: str, synthesise: Synthesise) -> list[Cells | IntaglioError]:
+    """Cells of each module; where one fails, the others are measured all the same."""
+    with TemporaryDirectory(prefix="intaglio_calibrate_") as name:
+        folder = Path(name)
+        library = []
+        for unit in LIBRARY:
+            library.append(folder / f"{unit}.sv")
+            library[-1].write_text(render(f"rtl/lib/{unit}.sv.j2"))
+        work = []
+        for specimen in chosen:
+            source = folder / f"{specimen.name}.sv"
+            source.write_text(specimen.rtl)
+            sources = (source,) if specimen.module in LIBRARY else (source, *library)
+            work.append(
+                SynthesisJob(sources, specimen.module, family, parameters=dict(specimen.parameters), dsp=specimen.dsp)
+            )
+        try:
+            return list(synthesise(work))
+        except IntaglioError:
+            return [_alone(job, synthesise) for job in work]
+
+
+def _alone(job: SynthesisJob, synthesise: Synthesise) -> Cells | IntaglioError:
+    try:
+        return synthesise([job])[0]
+    except IntaglioError as error:
+        return error
+
+
+def _row(key: str, specimen: Specimen, used: Cells) -> Row:
+    values = {name: getattr(used, name) for name in COLUMNS if hasattr(used, name)}
+    return {"module": specimen.name, "hash": key, "text": specimen.text, **values}
+
+
+def read_table(path: Path) -> list[Row]:
+    """The rows of a measured table; none if there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [row | {name: float(row[name]) for name in COLUMNS[2:-1]} for row in rows]
+
+
+def write_table(path: Path, rows: Iterable[Row]) -> None:
+    """Written whole or not at all."""
+    draft = path.with_suffix(".part")
+    with draft.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(row | {name: f"{float(row[name]):g}" for name in COLUMNS[2:-1]} for row in rows)
+    draft.replace(path)
+
+
+# ---- fitting -------------------------------------------------------------------------------------------------------
+
+Chosen = Sequence[tuple[Specimen, Row]]
+
+
+def totals(specimen: Specimen) -> dict[str, float]:
+    """The features of a module: those of its parts, added."""
+    sums: dict[str, float] = {}
+    for part in specimen.parts:
+        for name, value in features(part).items():
+            sums[name] = sums.get(name, 0.0) + part.count * value
+    return sums
+
+
+def fit_prices(family: str, chosen: Chosen, made_by: dict[str, Any]) -> Prices:
+    rows = [totals(specimen) for specimen, _ in chosen]
+    lut, ff = (fit(rows, [row[name] for _, row in chosen]) for name in ("lut", "ff"))
+    return Prices(family, lut, ff, made_by)
+
+
+def judge(chosen: Chosen) -> dict[str, Any]:
+    """Errors on every fifth module of each kind, with prices fitted to the others; DSP and BRAM must be equal."""
+    rows = [totals(specimen) for specimen, _ in chosen]
+    held = np.array([specimen.index % HELD_OUT == 2 for specimen, _ in chosen], bool)
+    kinds = np.array([specimen.kind for specimen, _ in chosen])
+    found: dict[str, np.ndarray] = {}
+    for name in ("lut", "ff"):
+        measured = [row[name] for _, row in chosen]
+        known = [(r, m) for r, m, h in zip(rows, measured, held, strict=True) if not h]
+        prices = fit([r for r, _ in known], [m for _, m in known])
+        found[name] = errors([predict(r, prices) for r in rows], measured)
+    exact = {
+        name: [sum(p.count * getattr(fixed(p), name) for p in specimen.parts) == row[name] for specimen, row in chosen]
+        for name in ("dsp", "bram36")
+    }
+    groups = {"all": np.ones(len(chosen), bool)} | {str(kind): kinds == kind for kind in dict.fromkeys(kinds)}
+    return {
+        "modules": len(chosen),
+        "held_out": int(held.sum()),
+        "equal": {name: f"{sum(flags)} of {len(flags)}" for name, flags in exact.items()},
+        "kinds": {
+            kind: {
+                "modules": int(group.sum()),
+                **{
+                    name: {"median": _quantile(e[group & held], 50), "p90": _quantile(e[group & held], 90)}
+                    for name, e in found.items()
+                },
+            }
+            for kind, group in groups.items()
+        },
+    }
+
+
+def _quantile(values: np.ndarray, percent: int) -> float | None:
+    return round(float(np.percentile(values, percent)), 4) if len(values) else None
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m intaglio.flow.calibrate", description=__doc__)
+    parser.add_argument("--family", choices=yosys.FAMILIES, default="xc7")
+    parser.add_argument("--out", type=Path, default=None, help="folder of the three files")
+    parser.add_argument("--jobs", type=int, default=1, help="Yosys processes side by side")
+    parser.add_argument("--limit", type=int, default=None, help="measure only so many modules")
+    parser.add_argument("--kinds", nargs="*", default=(), help="measure only these operators and links")
+    arguments = parser.parse_args()
+    start = time.perf_counter()
+    console = Console(stderr=True)
+    report = calibrate(
+        arguments.family,
+        arguments.out,
+        jobs=arguments.jobs,
+        limit=arguments.limit,
+        kinds=arguments.kinds,
+        console=console,
+    )
+    console.print_json(data=report)
+    console.print(f"{time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""report.html: one self-contained page, plots inside, from the facts alone."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..codegen.env import render
+
+INK, BEFORE, AFTER = "#1c2733", "#b9c4cf", "#b4532a"
+
+
+def render_page(facts: Mapping[str, Any]) -> str:
+    """The page as one HTML text; it loads nothing from anywhere."""
+    rows = [row for row in facts["layers"] if not row["link"]]
+    before = facts["before"]
+    plots = [
+        ("LUTs per layer", _bars(rows, lambda row: row["lut"], _of_before("lut"), before is not None)),
+        ("Channels per layer", _bars(rows, lambda row: row["channels"], _channels_before, before is not None)),
+        ("Cycles per frame, each layer alone", _bars(rows, lambda row: row["cycles"], None, False)),
+    ]
+    return render(
+        "report/page.html.j2",
+        facts=facts,
+        plots=plots,
+        cards=_cards(facts),
+        shares=[(kind, facts["total"][kind], f"{100 * share:.1f}") for kind, share in facts["total"]["share"].items()],
+        pruned=[row for row in rows if row.get("channels_before", row["channels"]) != row["channels"]],
+        accuracy=facts.get("accuracy") or {},
+        recipe=facts.get("recipe") or {},
+        verification=facts.get("verification"),
+        number=_number,
+    )
+
+
+def _cards(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    total, before = facts["total"], facts["before"]
+
+    def saved(kind: str) -> str:
+        if before is None or not before[kind]:
+            return ""
+        return f"{_number(before[kind])} before carving ({100 * (total[kind] / before[kind] - 1):+.0f} %)"
+
+    return [
+        ("LUT", _number(total["lut"]), saved("lut")),
+        ("FF", _number(total["ff"]), saved("ff")),
+        ("DSP", _number(total["dsp"]), saved("dsp")),
+        ("BRAM36", _number(total["bram36"]), saved("bram36")),
+        ("Frames per second", _number(total["fps"]), f"one every {_number(total['interval_cycles'])} cycles"),
+        ("Latency", f"{_number(total['latency_us'])} µs", f"{_number(total['latency_cycles'])} cycles"),
+    ]
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def _of_before(kind: str) -> Callable[[Mapping[str, Any]], float]:
+    return lambda row: row["before"][kind] if "before" in row else 0
+
+
+def _channels_before(row: Mapping[str, Any]) -> float:
+    return float(row.get("channels_before", row["channels"]))
+
+
+def _bars(
+    rows: Sequence[Mapping[str, Any]],
+    value: Callable[[Mapping[str, Any]], float],
+    earlier: Callable[[Mapping[str, Any]], float] | None,
+    both: bool,
+) -> str:
+    """A horizontal bar per layer as inline SVG; behind it, paler, what it was before carving."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.2, 0.6 + 0.3 * len(rows)), layout="constrained")
+    axes = figure.add_subplot()
+    places = range(len(rows))
+    if both and earlier is not None:
+        axes.barh(places, [earlier(row) for row in rows], height=0.78, color=BEFORE, label="before carving")
+    axes.barh(places, [value(row) for row in rows], height=0.44, color=AFTER, label="built")
+    axes.set_yticks(places, [row["name"] for row in rows], fontsize=8, color=INK)
+    axes.tick_params(axis="x", labelsize=8, colors=INK)
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    if both and earlier is not None:
+        axes.legend(fontsize=8, frameon=False)
+    figure.patch.set_alpha(0)
+    axes.patch.set_alpha(0)
+    out = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None})
+    text = out.getvalue()
+    return text[text.index("<svg") :]

@@ -1,0 +1,81 @@
+"""LeNet-5 (6-16-120-84, with batch norm) on MNIST; half of its channels go."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from data import TensorBatches, mnist
+from torch import nn
+from training import train
+
+from intaglio.compress import PreparedModel, Recipe
+
+example_input = torch.zeros(1, 1, 28, 28)
+recipe = Recipe(method="layerwise", keep=0.5, weight_bits=4, act_bits=4, input_bits=8)
+board = "pynq-z2"
+FLOAT_EPOCHS, EPOCHS = 6, 14
+
+
+class LeNet5(nn.Module):
+    """Two convolutions, two hidden linear layers, ten classes."""
+
+    def __init__(self, widths: tuple[int, int, int, int] = (6, 16, 120, 84)) -> None:
+        super().__init__()
+        a, b, c, d = widths
+        self.features = nn.Sequential(
+            nn.Conv2d(1, a, 5, padding=2, bias=False),
+            nn.BatchNorm2d(a),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(a, b, 5, bias=False),
+            nn.BatchNorm2d(b),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+        )
+        self.classifier = nn.Sequential(
+            nn.Linear(b * 25, c, bias=False),
+            nn.BatchNorm1d(c),
+            nn.ReLU(),
+            nn.Linear(c, d, bias=False),
+            nn.BatchNorm1d(d),
+            nn.ReLU(),
+            nn.Linear(d, 10),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.classifier(self.features(x))
+
+
+def net() -> nn.Module:
+    """The network, not yet trained."""
+    return LeNet5()
+
+
+def narrow() -> nn.Module:
+    """The network that pruning leaves, to be trained from scratch beside it."""
+    return LeNet5((3, 8, 60, 42))
+
+
+def data() -> tuple[TensorBatches, TensorBatches]:
+    """MNIST, training images moved by up to two pixels."""
+    x, y, x_test, y_test = mnist()
+    return TensorBatches(x, y, 128, shuffle=True, shift=2), TensorBatches(x_test, y_test, 1000)
+
+
+def trained(
+    recipe: Recipe = recipe, epochs: int = EPOCHS, progress: bool = True
+) -> tuple[PreparedModel, np.ndarray, np.ndarray]:
+    """The frozen model, and images and labels to test it with; a second call finds the first one's work."""
+    model, _ = train(
+        "mnist_lenet", net, example_input, recipe, data,
+        float_epochs=FLOAT_EPOCHS, epochs=epochs, progress=progress, lr=0.004, retrain_lr=0.75,
+    )  # fmt: skip
+    _, _, x, y = mnist()
+    return model, x.numpy(), y.numpy()
+
+
+if __name__ == "__main__":
+    from training import main
+
+    main(__name__, trained, board)

@@ -1,0 +1,69 @@
+"""The requantisers' kernels: threshold, mul_shift, shift at many folds, widths and signs, HLS and RTL against run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from harness import Case, check
+from intaglio.ir import Kernel, Op, TensorType
+from intaglio.ops import MulShift, Shift, Threshold
+
+FOLDS = [(1, 1, 5), (4, 4, 2), (5, 2, 2), (37, 4, 1), (37, 36, 2), (3, 1, 2)]
+"""(channels, lanes, pixels)."""
+RANGES = [(-900, 700), (0, 255), (-5, 3), (0, 1)]
+
+
+def threshold(rng: np.random.Generator, channels: int, levels: int, low: int, high: int) -> Threshold:
+    """Some thresholds out of reach, some equal."""
+    rows = np.sort(rng.integers(low - 3, high + 4, (channels, levels)), axis=1)
+    return Threshold(rows, rng.integers(-9, 5, channels), rng.choice([-1, 1], channels))
+
+
+def plain_threshold(rng: np.random.Generator, channels: int, levels: int, low: int, high: int) -> Threshold:
+    """One row of thresholds for all channels, counted up from zero: no memory, no adder."""
+    row = np.sort(rng.integers(low, high + 1, levels))
+    return Threshold(np.tile(row, (channels, 1)), np.zeros(channels, np.int64), np.ones(channels, np.int64))
+
+
+def ops(rng: np.random.Generator, channels: int, low: int, high: int) -> Iterator[tuple[str, Op]]:
+    def some(first: int, last: int) -> np.ndarray:
+        return rng.integers(first, last, channels)
+
+    span = max(abs(low), abs(high))
+    for levels in (1, 6, 15):
+        yield f"threshold{levels}", threshold(rng, channels, levels, low, high)
+    yield "plain", plain_threshold(rng, channels, 15, low, high)
+    for name, clip in (("u4", (0, 15)), ("i3", (-4, 3)), ("wide", (-(10**9), 10**9)), ("bit", (0, 1))):
+        shift = max(1, span.bit_length() - 2)
+        yield f"mul_shift_{name}", MulShift(some(-9, 40), some(-9 * span - 9, 9 * span), shift + 3, *clip)
+        yield f"shift_{name}", Shift(some(-span - 9, span), shift, *clip)
+    yield "mul_shift_shared", MulShift(np.full(channels, 5), some(-9, 9), 4, -8, 7)
+    yield "shift_shared", Shift(np.full(channels, -3), 0, -20, 30)
+    yield "constant", Shift(np.full(channels, 5000), 40, 0, 15)
+
+
+def cases(names: tuple[str, ...]) -> list[Case]:
+    rng = np.random.default_rng(5)
+    made = []
+    for number, ((channels, lanes, pixels), (low, high)) in enumerate((f, r) for f in FOLDS for r in RANGES):
+        ends = np.sort(rng.integers(low, high, (2, channels), endpoint=True), axis=0)
+        ends[:, 0] = low, high
+        x = TensorType.integer((pixels, channels), *ends)
+        for index, (name, op) in enumerate(ops(rng, channels, low, high)):
+            multiplier = "dsp" if (number + index) % 2 else "lut"
+            memory = ("auto", "bram", "lutram")[(number + index) % 3]
+            kernel = Kernel(pe=lanes, simd=lanes, multiplier=multiplier, memory=memory)
+            # every operator on every fold, ranges in turn: a third of all combinations
+            if name.startswith(names) and (number + index) % 3 == 0:
+                made.append(Case(f"{name}_c{channels}_l{lanes}_r{number}", op, kernel, (x,)))
+    return made
+
+
+def test_threshold_kernels(tmp_path: Path) -> None:
+    check(cases(("threshold", "plain")), tmp_path)
+
+
+def test_multiplying_and_shifting_kernels(tmp_path: Path) -> None:
+    check(cases(("mul_shift", "shift", "constant")), tmp_path)

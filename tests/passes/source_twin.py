@@ -1,0 +1,215 @@
+"""Test helpers: a float64 evaluator of source graphs, random networks, and a freezing that only a test would do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from intaglio.ir import Graph, Node, Op, TensorType, verify
+from intaglio.ops.source import (
+    Affine,
+    BatchNorm,
+    Quantise,
+    SourceAdd,
+    SourceArgmax,
+    SourceAvgPool,
+    SourceConv2d,
+    SourceFlatten,
+    SourceLinear,
+    SourceMaxPool,
+    SourceRelu,
+)
+from intaglio.passes.insert_quantisers import last_layers
+
+
+def run_integers(graph: Graph, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    values = dict(inputs)
+    for node in graph.nodes:
+        values[node.name] = node.op.run(*(values[name] for name in node.inputs))
+        kind = graph.types[node.name]
+        assert values[node.name].shape[1:] == kind.shape
+        assert (values[node.name] >= kind.lo_array).all()
+        assert (values[node.name] <= kind.hi_array).all()
+    return values
+
+
+def evaluate(graph: Graph, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every tensor of a source graph in float64, channels last."""
+    values = {name: torch.tensor(value, dtype=torch.float64) for name, value in inputs.items()}
+    for node in graph.nodes:
+        values[node.name] = _evaluate(node.op, *(values[name] for name in node.inputs))
+    return {name: value.numpy() for name, value in values.items()}
+
+
+def _evaluate(op: Op, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+    match op:
+        case SourceConv2d():
+            image = _padded(x, op.padding, 0.0)
+            weight = torch.tensor(op.weight * _scales(op, 4)).permute(0, 3, 1, 2)
+            return F.conv2d(image, weight, torch.tensor(op.bias), stride=op.stride).permute(0, 2, 3, 1)
+        case SourceLinear():
+            return F.linear(x, torch.tensor(op.weight * _scales(op, 2)), torch.tensor(op.bias))
+        case BatchNorm():
+            spread = np.sqrt(op.variance + op.epsilon)
+            return (x - torch.tensor(op.mean)) / torch.tensor(spread) * torch.tensor(op.weight) + torch.tensor(op.bias)
+        case Affine():
+            return x * torch.tensor(op.multiplier) + torch.tensor(op.shift)
+        case SourceRelu():
+            return F.relu(x)
+        case SourceMaxPool():
+            image = _padded(x, op.padding, -torch.inf)
+            return F.max_pool2d(image, op.kernel, op.stride).permute(0, 2, 3, 1)
+        case SourceAvgPool():
+            image = _padded(x, op.padding, 0.0)
+            return F.avg_pool2d(image, op.kernel, op.stride, divisor_override=op.divisor).permute(0, 2, 3, 1)
+        case SourceFlatten():
+            return x.reshape(len(x), -1)
+        case SourceAdd():
+            return x + others[0]
+        case SourceArgmax():
+            return x.argmax(dim=1, keepdim=True).double()
+        case Quantise():
+            return torch.clamp(torch.floor(x / op.scale + 0.5), op.lo, op.hi) * op.scale
+    raise AssertionError(op.name)
+
+
+def _scales(op, axes: int) -> np.ndarray:
+    return np.ones(1) if op.weight_scale is None else op.weight_scale.reshape(-1, *(1,) * (axes - 1))
+
+
+def _padded(x: torch.Tensor, padding: tuple[int, int, int, int], fill: float) -> torch.Tensor:
+    top, bottom, left, right = padding
+    return F.pad(x.permute(0, 3, 1, 2), (left, right, top, bottom), value=fill)
+
+
+class Builder:
+    """A random source network, front to back."""
+
+    def __init__(self, seed: int, shape: tuple[int, ...]) -> None:
+        self.random = np.random.default_rng(seed)
+        self.inputs = {"x": TensorType(shape)}
+        self.nodes: list[Node] = []
+        self.shapes = {"x": shape}
+
+    def add(self, op: Op, *inputs: str) -> str:
+        name = f"n{len(self.nodes)}_{op.name.rpartition('.')[2]}"
+        self.nodes.append(Node(name, op, inputs, f"net.py:{len(self.nodes)}"))
+        self.shapes[name] = op.infer(*(TensorType(self.shapes[i]) for i in inputs)).shape
+        return name
+
+    def conv(self, x: str, channels: int, kernel: int = 3, stride: int = 1, padding: int = 1) -> str:
+        weight = self.random.normal(size=(channels, kernel, kernel, self.shapes[x][-1]))
+        return self.add(SourceConv2d(weight, np.zeros(channels), (stride, stride), (padding,) * 4), x)
+
+    def linear(self, x: str, outputs: int) -> str:
+        return self.add(SourceLinear(self.random.normal(size=(outputs, self.shapes[x][-1])), np.zeros(outputs)), x)
+
+    def norm(self, x: str) -> str:
+        one = np.ones(self.shapes[x][-1])
+        return self.add(BatchNorm(0 * one, one, one, 0 * one), x)
+
+    def relu(self, x: str) -> str:
+        return self.add(SourceRelu(), x)
+
+    def max_pool(self, x: str) -> str:
+        return self.add(SourceMaxPool((2, 2), (2, 2), (0, 0, 0, 0)), x)
+
+    def avg_pool(self, x: str, kernel: int, padding: int = 0) -> str:
+        return self.add(SourceAvgPool((kernel, kernel), (kernel, kernel), (padding,) * 4, kernel * kernel), x)
+
+    def chance(self, p: float = 0.5) -> bool:
+        return bool(self.random.random() < p)
+
+    def stage(self, x: str, channels: int) -> str:
+        """A convolution and what may follow it, in any order that people write."""
+        x = self.conv(x, channels, kernel=int(self.random.choice([1, 3])), stride=int(self.random.choice([1, 1, 2])))
+        for step in self.random.permutation(["norm", "relu", "max", "avg"]):
+            if step == "norm" and self.chance(0.8):
+                x = self.norm(x)
+            elif step == "relu" and self.chance(0.8):
+                x = self.relu(x)
+            elif step == "max" and self.chance(0.4) and min(self.shapes[x][:2]) >= 2:
+                x = self.max_pool(x)
+            elif step == "avg" and self.chance(0.3) and min(self.shapes[x][:2]) >= 2:
+                x = self.avg_pool(x, 2, padding=int(self.random.integers(2)))
+        return x
+
+    def residual(self, x: str) -> str:
+        y = self.norm(self.conv(x, self.shapes[x][-1]))
+        if self.chance():
+            y = self.norm(self.conv(self.relu(y), self.shapes[x][-1]))
+        y = self.add(SourceAdd(), *((x, y) if self.chance() else (y, x)))
+        return self.relu(y) if self.chance(0.8) else y
+
+    def finish(self, x: str) -> Graph:
+        """To the logits, by a linear layer or by a convolution and a global pool."""
+        if self.chance(0.7):
+            x = self.add(SourceFlatten(), x)
+            if self.chance():
+                x = self.relu(self.norm(self.linear(x, 6)))
+            x = self.linear(x, 5)
+        else:
+            x = self.conv(x, 5, kernel=1, padding=0)
+            if self.shapes[x][0] == self.shapes[x][1]:
+                x = self.avg_pool(x, self.shapes[x][0])
+            x = self.add(SourceFlatten(), x)
+        if self.chance(0.2):
+            x = self.norm(x)
+        if self.chance(0.3):
+            x = self.add(SourceArgmax(), x)
+        return verify(Graph(self.inputs, tuple(self.nodes), (x,)), lowered=False)
+
+
+def random_network(seed: int) -> Graph:
+    b = Builder(seed, (int(seed % 4) + 4, 6, 2))
+    x = b.stage("x", 4)
+    for _ in range(int(b.random.integers(3))):
+        x = b.residual(x) if b.chance() else b.stage(x, int(b.random.integers(2, 6)))
+    return b.finish(x)
+
+
+def freeze_randomly(graph: Graph, seed: int) -> Graph:
+    """Integer codes, dyadic scales, biases and multipliers: as `model.freeze()` leaves a graph, only wilder."""
+    random = np.random.default_rng(seed)
+    last = last_layers(graph)
+    scales: dict[str, float] = {}
+    groups: dict[str, Quantise] = {}
+    signs = dict.fromkeys(graph.inputs, True)
+    nodes = []
+
+    def dyadic(size: int, step: float = 1 / 32) -> np.ndarray:
+        return random.integers(-64, 65, size=size) * step
+
+    for node in graph.nodes:
+        op = node.op
+        signed = any(signs[name] for name in node.inputs)
+        if isinstance(op, SourceConv2d | SourceLinear):
+            outputs = len(op.bias)
+            codes = random.integers(-3, 4, size=op.weight.shape).astype(float)
+            codes[random.random(outputs) < 0.3] = 0
+            scale = random.choice([1 / 4, 3 / 16, 1 / 8, 5 / 64], size=outputs)
+            if node.name in last:
+                scale[:] = 1 / 8
+                bias = random.integers(-9, 10, size=outputs) / 8 * scales[node.inputs[0]]
+            else:
+                bias = dyadic(outputs) * (random.random(outputs) < 0.5)
+            op = replace(op, weight=codes, bias=bias, weight_scale=scale)
+            signed = True
+        elif isinstance(op, BatchNorm):
+            channels = len(op.mean)
+            shift = dyadic(channels) * (random.random(channels) < 0.6)
+            op = Affine(dyadic(channels, 1 / 16) * (random.random(channels) < 0.9), shift)
+            signed = True
+        elif isinstance(op, SourceRelu):
+            signed = False
+        elif isinstance(op, Quantise):
+            made = replace(op, signed=signed or bool(random.random() < 0.2), scale=random.choice([1 / 2, 1 / 4, 3 / 8]))
+            if op.group:
+                made = groups.setdefault(op.group, replace(made, signed=True))
+            op = made
+        nodes.append(replace(node, op=op))
+        signs[node.name] = signed
+        scales[node.name] = op.scale if isinstance(op, Quantise) else scales.get(node.inputs[0], 1.0)
+    return verify(Graph(graph.inputs, tuple(nodes), graph.outputs), lowered=False)

@@ -1,0 +1,146 @@
+"""The integer graph equals the float64 evaluation of the frozen source graph: every quantised tensor, every output."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from intaglio.errors import IntaglioError
+from intaglio.ir import Graph, Node, TensorType, parse_graph, print_graph, verify
+from intaglio.ops import Conv2d, MulShift, Requantise, Shift, Threshold
+from intaglio.ops.source import Affine, BatchNorm, Quantise, SourceConv2d, SourceLinear, SourceMaxPool, SourceRelu
+from intaglio.passes.carve import carve
+from intaglio.passes.choose_requantisers import choose_requantisers
+from intaglio.passes.insert_quantisers import insert_quantisers
+from intaglio.passes.lower import lower
+from intaglio.passes.pipeline import LOWER, run_passes
+from source_twin import evaluate, freeze_randomly, random_network, run_integers
+
+
+def codes_for(graph: Graph, seed: int, batch: int = 8) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(seed)
+    return {
+        name: random.integers(kind.lo_array, kind.hi_array + 1, size=(batch, *kind.shape))
+        for name, kind in graph.inputs.items()
+    }
+
+
+def as_source_outputs(graph: Graph, values: dict[str, np.ndarray]) -> list[np.ndarray]:
+    return [values[name] * float(graph.types[name].scale) for name in graph.outputs]
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.integers(0, 1 << 20), st.integers(1, 5))
+def test_integers_equal_the_frozen_network_in_float64(seed, act_bits):
+    source = freeze_randomly(
+        insert_quantisers(random_network(seed), input_bits=6, act_bits=act_bits, output_bits=None), seed + 1
+    )
+    lowered = verify(lower(source))
+    codes = codes_for(lowered, seed)
+    reals = {name: codes[name] * float(lowered.inputs[name].scale) for name in codes}
+    want, got = evaluate(source, reals), run_integers(lowered, codes)
+    for node in source.nodes:
+        if isinstance(node.op, Quantise) and node.name in got:
+            assert np.array_equal(np.rint(want[node.name] / node.op.scale), got[node.name]), node.name
+    for name, real in zip(source.outputs, as_source_outputs(lowered, got), strict=True):
+        assert np.allclose(want[name], real, rtol=1e-12, atol=1e-12)
+        scale = float(lowered.types[lowered.outputs[source.outputs.index(name)]].scale)
+        assert np.array_equal(np.rint(want[name] / scale), np.rint(real / scale))
+
+    carved = verify(carve(lowered))
+    built = verify(choose_requantisers(carved))
+    assert not any(isinstance(node.op, Requantise) for node in built.nodes)
+    assert parse_graph(print_graph(built)) == built
+    for other in (carved, built):
+        results = run_integers(other, codes)
+        for name in other.outputs:
+            assert np.array_equal(results[name], got[name])
+
+
+def graph(*nodes: Node, shape=(4, 4, 1), outputs=None) -> Graph:
+    return Graph({"x": TensorType(shape)}, nodes, outputs or (nodes[-1].name,))
+
+
+X_Q = Node("x_q", Quantise(4, True, 0.5), ("x",))
+
+
+def conv(weight=1.0, scale=0.25, bias=0.0) -> Node:
+    op = SourceConv2d(np.full((1, 1, 1, 1), weight), np.array([bias]), weight_scale=np.array([scale]))
+    return Node("c", op, ("x_q",))
+
+
+def test_the_input_is_its_quantiser():
+    lowered = lower(graph(X_Q, conv()))
+    assert lowered.inputs["x"] == TensorType.integer((4, 4, 1), -7, 7, Fraction(1, 2))
+    assert [node.name for node in lowered.nodes] == ["c"]
+    assert lowered.types["c"].scale == Fraction(1, 8)
+
+
+def test_a_bias_on_the_grid_goes_into_the_accumulator_and_another_into_the_requantiser():
+    tail = Node("c_q", Quantise(4, True, 0.5), ("c",))
+    on, off = (lower(graph(X_Q, conv(bias=bias), tail)) for bias in (0.375, 0.3))
+    assert on.by_name["c"].op.bias.tolist() == [3]
+    assert on.by_name["c_q"].op.offset.tolist() == [0]
+    assert off.by_name["c"].op.bias.tolist() == [0]
+    assert off.by_name["c_q"].op.offset.tolist() == [Fraction(0.3) * 2]
+
+
+def test_a_negative_multiplier_flips_the_weights():
+    lowered = lower(
+        graph(
+            X_Q,
+            conv(3.0),
+            Node("a", Affine(np.array([-2.0]), np.array([0.0])), ("c",)),
+            Node("m", SourceMaxPool((2, 2), (2, 2)), ("a",)),
+            Node("r", SourceRelu(), ("m",)),
+            Node("r_q", Quantise(4, False, 0.5), ("r",)),
+        )
+    )
+    assert lowered.by_name["c"].op.weight.item() == -3
+    assert lowered.by_name["r_q"].op.slope.tolist() == [Fraction(1, 2)]
+
+
+def test_equal_scales_need_no_requantiser():
+    lowered = lower(
+        graph(
+            X_Q,
+            Node("m", SourceMaxPool((2, 2), (2, 2)), ("x_q",)),
+            Node("m_q", Quantise(4, True, 0.5), ("m",)),
+            Node("m_q2", Quantise(3, True, 0.5), ("m_q",)),
+        )
+    )
+    assert [node.name for node in lowered.nodes] == ["m", "m_q2"]
+
+
+TWO_SCALES = SourceLinear(np.ones((2, 1)), np.zeros(2), np.array([0.5, 0.25]))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "what"),
+    [
+        ((X_Q, Node("b", BatchNorm(*(np.ones(1),) * 4), ("x_q",))), "is not lowered"),
+        ((Node("q", Quantise(4), ("x",)),), "has no scale yet"),
+        ((Node("q", Quantise(4, True, float("nan")), ("x",)),), "has the scale nan"),
+        ((Node("r", SourceRelu(), ("x",)),), "must be read by one quantiser"),
+        ((X_Q, conv(0.5)), "are not integers"),
+        ((X_Q, conv(bias=0.3)), "no whole number of steps"),
+        ((X_Q, Node("l", TWO_SCALES, ("x_q",))), "no single scale"),
+        ((X_Q, conv(), Node("c2", replace(conv().op), ("c",)), Node("r", SourceRelu(), ("c2",))), "no single scale"),
+        ((X_Q, conv(), Node("r", SourceRelu(), ("c",)), Node("c2", conv().op, ("r",))), "which is not quantised"),
+    ],
+)
+def test_what_integers_cannot_express_is_refused(nodes, what):
+    with pytest.raises(IntaglioError, match=what) as caught:
+        lower(graph(*nodes))
+    assert caught.value.where
+    assert caught.value.hint
+
+
+def test_the_pipeline_verifies():
+    built = run_passes(graph(X_Q, conv()), (*LOWER, choose_requantisers))
+    assert isinstance(built.by_name["c"].op, Conv2d)
+    assert not any(isinstance(node.op, Threshold | MulShift | Shift) for node in built.nodes)
