@@ -11,11 +11,14 @@ read in t+1; a channel of depth 0 is a wire.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..ir import Int64, Program
-from ..ops.netlist import Channel, Netlist
+
+if TYPE_CHECKING:
+    from ..ops.netlist import Channel, Netlist
 
 FRAMES = 4
 """Frames over which depths are computed: the first on an empty core, then the steady state."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,8 @@ def export(net: nn.Module, example: Tensor) -> ExportedProgram:
     """The network in eval mode as a graph of ATen operators. The module is left as it was found."""
     _check_example(example)
     _check_finite(net)
-    with evaluating(net), torch.no_grad():
+    with evaluating(net), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's advice on how the network is run: it will not run there
         try:
             net(example)
         except Exception as error:

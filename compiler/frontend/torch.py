@@ -1,10 +1,10 @@
 """A PyTorch module -> the float source graph, through torch.export.
 
-    class Net(nn.Module):                     input x: real[28x28x1]
-        def forward(self, x):           ->    conv1 = source.conv2d(x)
-            x = F.relu(self.conv1(x))         relu = source.relu(conv1)
-            return self.fc(x.flatten(1))      flatten = source.flatten(relu)
-                                              fc = source.linear(flatten)      columns permuted to H,W,C
+def forward(self, x):                     input x: real[28x28x1]
+    x = F.relu(self.conv1(x))       ->    conv1 = source.conv2d(x)
+    return self.fc(x.flatten(1))          relu = source.relu(conv1)
+                                          flatten = source.flatten(relu)
+                                          fc = source.linear(flatten)      columns permuted to H,W,C
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..ir import Graph, Node, Op, TensorType, verify
 from .export import export, module_class, module_path, user_location
 from .findings import Finding, Refusal, raise_unsupported
 from .torch_hints import instead_of
-from .torch_rules import RULES
+from .torch_rules import ALIASING, RULES
 from .torch_values import Arguments, Float64, Value
 
 RESERVED = {"input", "output"}  # the keywords of the text form
@@ -147,7 +147,7 @@ class _Translator:
         """An in-place operator changes its input under every name; that is only harmless if nobody reads it later."""
         if not operator.endswith("_") or not isinstance(node.args[0], fx.Node):
             return
-        late = [u for u in node.args[0].users if u is not node and self.position[u] > self.position[node]]
+        late = [u for alias in _aliases(node.args[0]) for u in alias.users if self.position[u] > self.position[node]]
         if late:
             raise Refusal("it changes a tensor in place that is read again later", f"the form {operator.rstrip('_')}")
 
@@ -177,6 +177,18 @@ def _live(graph: fx.Graph) -> set[fx.Node]:
         if node not in found:
             found.add(node)
             waiting.extend(node.all_input_nodes)
+    return found
+
+
+def _aliases(node: fx.Node) -> set[fx.Node]:
+    """The nodes that may share this one's memory: what it is a view of, and all views of that."""
+    while _operator(node) in ALIASING and isinstance(node.args[0], fx.Node):
+        node = node.args[0]
+    waiting, found = [node], set[fx.Node]()
+    while waiting:
+        node = waiting.pop()
+        found.add(node)
+        waiting.extend(user for user in node.users if _operator(user) in ALIASING)
     return found
 
 

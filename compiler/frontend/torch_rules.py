@@ -29,6 +29,10 @@ from .torch_values import Arguments, Value, flattened_order, same_order
 
 Rule = Callable[[Arguments], Value]
 RULES: dict[str, Rule] = {}
+RESHAPES = ("flatten", "view", "reshape", "_unsafe_view", "squeeze")
+DROPOUTS = ("dropout", "dropout_", "feature_dropout", "feature_dropout_", "alpha_dropout", "alpha_dropout_")
+NOTHING = ("contiguous", "clone", "alias", "detach", "lift_fresh_copy", "identity")
+ALIASING = {*RESHAPES, *DROPOUTS, *NOTHING}  # what may hand on its input's memory
 
 
 def rule(*operators: str) -> Callable[[Rule], Rule]:
@@ -82,8 +86,7 @@ def batch_norm(a: Arguments) -> Value:
     x = a.value("input")
     if a.take("training"):
         raise Refusal("it normalises with the statistics of the batch", "track_running_stats=True")
-    for ignored in ("cudnn_enabled",):
-        a.take(ignored)
+    a.take("cudnn_enabled")
     mean, variance = a.array("running_mean"), a.array("running_var")
     weight = a.array("weight", missing=1.0, like=mean)
     bias = a.array("bias", missing=0.0, like=mean)
@@ -154,7 +157,7 @@ def mean(a: Arguments) -> Value:
     return pooled if keep else a.emit(SourceFlatten(), pooled)
 
 
-@rule("flatten", "view", "reshape", "_unsafe_view", "squeeze")
+@rule(*RESHAPES)
 def flatten(a: Arguments) -> Value:
     x = a.value("self")
     a.take_all()  # the shapes say it all
@@ -181,8 +184,7 @@ def add(a: Arguments) -> Value:
     return a.emit(SourceAdd(), x, y, order=x.order)
 
 
-@rule("dropout", "dropout_", "feature_dropout", "feature_dropout_", "alpha_dropout", "alpha_dropout_")
-@rule("contiguous", "clone", "alias", "detach", "lift_fresh_copy", "identity")
+@rule(*DROPOUTS, *NOTHING)
 def identity(a: Arguments) -> Value:
     x = a.value("input" if a.has("input") else "self")
     a.take_all()

@@ -67,7 +67,7 @@ class MulShift(Op, name="mul_shift"):
         out = self.infer(x)
         fields = {"multiplier": constant_field(self.multiplier), "addend": constant_field(self.addend)}
         context = lane_params(kernel, x, out, LATENCY, fields)
-        context |= shift_clip_params(*self.sums(x), self.shift, (self.lo, self.hi), out)
+        context |= shift_clip_params(self.sums(x), self.shift, (self.lo, self.hi), out, context["addend"]["bits"])
         return context | {
             "operand_bits": x.bits + (0 if x.signed else 1),
             "extend": operand_of(x),

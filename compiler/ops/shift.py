@@ -63,7 +63,7 @@ class Shift(Op, name="shift"):
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         out = self.infer(x)
         context = lane_params(kernel, x, out, LATENCY, {"addend": constant_field(self.addend)})
-        context |= shift_clip_params(*self.sums(x), self.shift, (self.lo, self.hi), out)
+        context |= shift_clip_params(self.sums(x), self.shift, (self.lo, self.hi), out, context["addend"]["bits"])
         return context | {"operand_bits": x.bits + (0 if x.signed else 1), "extend": operand_of(x)}
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:

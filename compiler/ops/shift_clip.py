@@ -23,9 +23,10 @@ def products(multiplier: Int64, x: TensorType) -> tuple[list[int], list[int]]:
     return [low for low, _ in ends], [high for _, high in ends]
 
 
-def shift_clip_params(low: int, high: int, shift: int, clip: Bounds, out: TensorType) -> dict[str, Any]:
-    """Widths and constants for a sum proven to lie in low..high: `sum_bits`, `shifted_bits`, the clip."""
-    sum_bits = max(signed_holding(low, high).bits, shift + 2)
+def shift_clip_params(sums: Bounds, shift: int, clip: Bounds, out: TensorType, least_bits: int) -> dict[str, Any]:
+    """Widths and constants for a sum proven to lie within `sums`: `sum_bits`, `shifted_bits`, the clip."""
+    low, high = sums
+    sum_bits = max(signed_holding(low, high).bits, shift + 2, least_bits)
     first, last = low >> shift, high >> shift
     clips_low, clips_high = first < clip[0], last > clip[1]
     bounds = [first, last, *([clip[0]] if clips_low else []), *([clip[1]] if clips_high else [])]

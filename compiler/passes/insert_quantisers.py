@@ -94,8 +94,7 @@ class _Inserter:
     def _node(self, node: Node) -> None:
         op = node.op
         inputs = [self.name_of[name] for name in node.inputs]
-        padded_pool = isinstance(op, SourceAvgPool) and any(op.padding)  # a bias would be lost in the padding
-        if isinstance(op, LAYERS) or padded_pool or (isinstance(op, SourceMaxPool) and self._may_fall(node)):
+        if self._needs_codes(node):
             inputs = [self._as_codes(name) for name in inputs]
         if isinstance(op, SourceArgmax):
             inputs = [self._finish(source) for source in node.inputs]
@@ -123,8 +122,16 @@ class _Inserter:
                 inputs[source] = self._quantise(name, self.act_bits, group=group, base=f"{node.name}_{source}")
         self._emit(replace(node, inputs=tuple(inputs[name] for name in node.inputs)))
 
+    def _needs_codes(self, node: Node) -> bool:
+        op = node.op
+        if isinstance(op, SourceAvgPool):
+            return any(op.padding)  # a bias would be lost in the padding
+        if isinstance(op, SourceFlatten):  # before it, a quantiser has one channel for all pixels
+            return any(isinstance(self.graph.by_name[name].op, LAYERS) for name, _ in self.graph.consumers[node.name])
+        return isinstance(op, LAYERS) or (isinstance(op, SourceMaxPool) and self._may_fall(node))
+
     def _may_fall(self, node: Node) -> bool:
-        """Whether a batch norm before this max pool may have negative multipliers that no layer's weights can absorb."""
+        """Whether a batch norm before this max pool may fall, and no layer's weights can absorb the sign."""
         normed, alone, name = False, True, node.inputs[0]
         while name in self.graph.by_name and self.name_of[name] not in self.codes:
             maker = self.graph.by_name[name]

@@ -90,7 +90,7 @@ def _csim(netlist: Netlist, name: str, inputs: Sequence[Array], folder: Path, *,
     del sources[f"{name}_test.cpp"]
     frames = len(inputs[0])
     with locked(folder / "lock"):
-        program = _compiled(sources, name, folder, probe=probe)
+        program = _compiled(sources, folder, probe=probe)
         for port, data in zip(input_ports(netlist), beats, strict=True):
             (folder / f"input_{port.index}.bin").write_bytes(data.tobytes())
         log = folder / "csim.log"
@@ -101,7 +101,7 @@ def _csim(netlist: Netlist, name: str, inputs: Sequence[Array], folder: Path, *,
         return tuple(_read(folder, port, frames) for port in output_ports(netlist))
 
 
-def _compiled(sources: Mapping[str, str], name: str, folder: Path, *, probe: bool) -> Path:
+def _compiled(sources: Mapping[str, str], folder: Path, *, probe: bool) -> Path:
     """The program of these sources, compiled unless the one in the folder is theirs already."""
     digest = hashlib.sha256(repr((sorted(sources.items()), probe)).encode()).hexdigest()
     program, stamp = folder / "csim", folder / "digest"
@@ -109,8 +109,8 @@ def _compiled(sources: Mapping[str, str], name: str, folder: Path, *, probe: boo
         return program
     stamp.unlink(missing_ok=True)
     _write(sources, folder)
-    units = [folder / f"{name}.cpp", folder / "csim_main.cpp"]
-    compile_cpp(units, program, include_dirs=[folder / "shim"], defines=["INTAGLIO_PROBE"] if probe else [])
+    defines = ["INTAGLIO_PROBE"] if probe else []
+    compile_cpp([folder / "csim_main.cpp"], program, include_dirs=[folder / "shim"], defines=defines)
     stamp.write_text(digest)
     return program
 

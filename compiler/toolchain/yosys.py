@@ -240,6 +240,8 @@ def _script(index: int, job: SynthesisJob, scratch: Path) -> list[str]:
         *lines,
         f"hierarchy -check -top {job.top}{settings}",
         f"{synth} -run prepare:map_memory",
+        # Yosys has no distributed ROMs as such; LUTs are what Vivado makes of them
+        'attrmap -map rom_style="distributed" rom_style="logic"',
         f"memory_libmap -logic-cost-rom 0.015625 {family.libmap} -no-auto-huge",
         *(f"techmap -map %{name}" for name in family.maps),
         f"{synth} -run map_ffram:edif",

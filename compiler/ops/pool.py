@@ -1,0 +1,321 @@
+"""What the pools share: a value combined over every window, channel by channel, in two forms of hardware.
+
+Kernel: `pe` = `simd` = lanes. A step is one position of the image (with the padding that windows reach) and one fold
+of its channels.
+
+- apart: windows neither overlap nor are padded. A window's partial result is kept until the position that completes
+  it, which issues it. Positions of no window are read and dropped.
+- sliding: every position ends a piece of a window's row, combined from the last positions; where that row is complete
+  it is combined with those of the image rows above, which lie in delay lines of one entry per output column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..ir import Int64, IntType, Kernel, Op, Part, Parts, Program, TensorType
+from .accumulate import same_labels
+from .elements import element_params, is_bipolar
+from .hardware import (
+    VERILOG_STYLE,
+    distinct_lanes,
+    folds,
+    memory_part,
+    memory_style,
+    stream_params,
+    width_of,
+)
+from .window import Window
+
+LATENCY = 2
+"""Cycles from a step to its output beat."""
+
+ONE_CYCLE_TAPS = 9
+"""Windows of more positions than this take one register more between their columns and their rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """Rows or columns: `size` positions, of which `image` from `before` on are the image's; `windows` along them.
+
+    The conditions on the position are texts that Verilog and C++ read alike: "1", or over <name> and <name>_phase, the
+    position modulo the stride.
+    """
+
+    name: str
+    kernel: int
+    stride: int
+    before: int
+    image: int
+    windows: int
+
+    @property
+    def used(self) -> int:
+        """Positions up to the end of the last window."""
+        return (self.windows - 1) * self.stride + self.kernel
+
+    @property
+    def size(self) -> int:
+        return max(self.before + self.image, self.used)
+
+    @property
+    def has_phase(self) -> bool:
+        return self.windows > 1 and self.stride > 1
+
+    @property
+    def real(self) -> str:
+        """Is this position the image's?"""
+        after = self.before + self.image
+        tests = [f"{self.name} >= {self.before}"] if self.before else []
+        tests += [f"{self.name} < {after}"] if after < self.size else []
+        return " && ".join(tests) or "1"
+
+    @property
+    def done(self) -> str:
+        """Does this position complete a window?"""
+        last = self.kernel - 1
+        if self.size == 1 or (self.windows > 1 and self.stride == 1 and last == 0):
+            return "1"
+        if self.windows == 1:
+            return f"{self.name} == {last}"
+        if self.stride == 1:
+            return f"{self.name} >= {last}"
+        phase = f"{self.name}_phase == {last % self.stride}"
+        return phase if last < self.stride else f"{self.name} >= {last} && {phase}"
+
+    @property
+    def first(self) -> str:
+        """With windows apart: does this position start a window?"""
+        if self.size == 1 or self.kernel == 1:
+            return "1"
+        return f"{self.name}_phase == 0" if self.has_phase else f"{self.name} == 0"
+
+    @property
+    def live(self) -> str:
+        """With windows apart: does this position belong to a window?"""
+        tests = [f"{self.name}_phase < {self.kernel}"] if self.has_phase and self.stride > self.kernel else []
+        tests += [f"{self.name} < {self.used}"] if self.size > self.used else []
+        return " && ".join(tests) or "1"
+
+    @property
+    def leaves(self) -> str:
+        """With windows apart: does the next window start after this position?"""
+        return f"{self.name}_phase == {self.stride - 1}" if self.has_phase else "1"
+
+
+def both(*conditions: str) -> str:
+    """The conjunction of conditions as texts."""
+    return " && ".join(c for c in conditions if c != "1") or "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The geometry of a pool on `lanes` of an image: positions, folds, and what is kept between them."""
+
+    rows: Axis
+    columns: Axis
+    folds: int
+
+    @property
+    def apart(self) -> bool:
+        return all(a.before == 0 and a.size == a.image and a.stride >= a.kernel for a in (self.rows, self.columns))
+
+    @property
+    def steps(self) -> int:
+        return self.rows.size * self.columns.size * self.folds
+
+    @property
+    def words(self) -> int:
+        """With windows apart: partial results kept; one is the output register itself."""
+        if self.rows.kernel == 1 or self.columns.windows == 1:
+            return self.folds
+        return self.columns.windows * self.folds
+
+    @property
+    def line(self) -> int:
+        """Sliding: words from one row of a window to the row above."""
+        return self.columns.windows * self.folds
+
+    @property
+    def middle(self) -> bool:
+        """Sliding: is there a register between columns and rows?"""
+        return self.rows.kernel * self.columns.kernel > ONE_CYCLE_TAPS
+
+    @property
+    def latency(self) -> int:
+        return LATENCY + (not self.apart and self.middle)
+
+
+class Pool(Op):
+    """A pool's hardware. Subclasses say what they compute, and `combine`: max or sum."""
+
+    combine: ClassVar[str]
+
+    @property
+    def window(self) -> Window:
+        raise NotImplementedError
+
+    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
+        return same_labels(x.channels)
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        return (Kernel(pe=lanes, simd=lanes) for lanes in range(1, x.channels + 1))
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        return (Kernel(pe=lanes, simd=lanes) for lanes in distinct_lanes(x.channels))
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        return (kernel.simd,), kernel.pe
+
+    def plan(self, kernel: Kernel, x: TensorType) -> Plan:
+        window, (rows, columns, _) = self.window, self.infer(x).shape
+        return Plan(
+            Axis("row", window.kernel[0], window.stride[0], window.padding[0], x.shape[0], rows),
+            Axis("column", window.kernel[1], window.stride[1], window.padding[2], x.shape[1], columns),
+            folds(x.channels, kernel.simd),
+        )
+
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return self.plan(kernel, x).steps
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        plan = self.plan(kernel, x)
+        rows, columns = plan.rows, plan.columns
+        steps = np.arange(plan.steps, dtype=np.int64).reshape(rows.size, columns.size, plan.folds)
+        reads = steps[rows.before : rows.before + rows.image, columns.before : columns.before + columns.image]
+        writes = steps[rows.kernel - 1 :: rows.stride, columns.kernel - 1 :: columns.stride]
+        return Program(plan.steps, (reads.ravel(),), writes.ravel(), plan.latency)
+
+    def _types(self, plan: Plan, x: TensorType) -> tuple[IntType, IntType, IntType]:
+        """Of one position, of a row of a window, of the result. They agree in sign."""
+        out = self.infer(x).dtype
+        assert out is not None
+        if self.combine == "max":
+            return out, out, out
+        lo, hi = min(0, *x.lo), max(0, *x.hi)
+        return IntType.holding(lo, hi), IntType.holding(lo * plan.columns.kernel, hi * plan.columns.kernel), out
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        plan, out, lanes = self.plan(kernel, x), self.infer(x), kernel.simd
+        context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
+        rows, columns = plan.rows, plan.columns
+        tap, across, result = self._types(plan, x)
+        counters = [
+            {"name": name, "size": size, "bits": width_of(size)}
+            for name, size in (("fold", plan.folds), ("column", columns.size), ("row", rows.size))
+            if size > 1
+        ]
+        for position, counter in enumerate(counters):
+            before = [f"last_{c['name']}" for c in counters[:position]]
+            counter["advance"] = " && ".join(["step", *before])
+        return context | {
+            "combine": self.combine,
+            "apart": plan.apart,
+            "latency": plan.latency,
+            "steps": plan.steps,
+            "element": element_params(x, "s0_data") | {"cpp": element_params(x, "word")["cpp"]},
+            "converts": is_bipolar(x) or tap.bits != x.bits,
+            "tap_bits": tap.bits,
+            "tap_type": _cpp(tap),
+            "padding_word": f"{{LANES{{{tap.bits}'h{tap.lo & ((1 << tap.bits) - 1) if self.combine == 'max' else 0:x}}}}}",
+            "padding_value": tap.lo if self.combine == "max" else 0,
+            "across_bits": across.bits,
+            "across_type": _cpp(across),
+            "result_type": _cpp(result),
+            "signed": result.signed,
+            "counters": counters,
+            "phases": [
+                {"name": f"{a.name}_phase", "of": a.name, "stride": a.stride, "bits": width_of(a.stride)}
+                for a in (columns, rows)
+                if a.has_phase
+            ],
+            "kernel_rows": rows.kernel,
+            "kernel_columns": columns.kernel,
+            "row_windows": rows.windows,
+            "column_windows": columns.windows,
+            "folds": plan.folds,
+            "real": both(rows.real, columns.real),
+            "done": both(rows.done, columns.done),
+            "column_done": columns.done,
+            "first": both(rows.first, columns.first),
+            "continues": columns.kernel > 1 and plan.folds == 1,
+            "column_first": columns.first,
+            "live": both(rows.live if rows.kernel == 1 else "1", columns.live),
+            "leaves": columns.leaves,
+            "words": plan.words,
+            "address_bits": width_of(plan.words),
+            "address_is_fold": plan.words == plan.folds,
+            "partials_style": VERILOG_STYLE[memory_style(plan.words, lanes * result.bits, kernel)],
+            "line": plan.line,
+            "tap_block": int(memory_style(plan.folds, lanes * tap.bits, kernel) == "bram"),
+            "line_block": int(memory_style(plan.line, lanes * across.bits, kernel) == "bram"),
+            "middle": plan.middle,
+        }
+
+    def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        plan, lanes = self.plan(kernel, x), kernel.simd
+        types = self._types(plan, x)
+        tap, across, result = (t.bits for t in types)
+        parts = [
+            Part("register", 1, {"bits": lanes * tap}),
+            Part("register", 1, {"bits": lanes * result}),
+            Part("control"),
+        ]
+        sizes = [plan.folds, plan.columns.size, plan.rows.size]
+        sizes += [a.stride for a in (plan.rows, plan.columns) if a.has_phase]
+        parts += [Part("counter", 1, {"bits": width_of(size)}) for size in sizes if size > 1]
+        body = self._apart_parts(plan, kernel, result) if plan.apart else self._sliding_parts(plan, kernel, types)
+        return (*parts, *body)
+
+    def _combiners(self, count: int, bits: int) -> Parts:
+        """`count` maxima or sums of two words."""
+        if not count:
+            return ()
+        if self.combine == "sum":
+            return (Part("adder", count, {"bits": bits}),)
+        return Part("comparator", count, {"bits": bits}), Part("mux", count, {"inputs": 2, "bits": bits})
+
+    def _apart_parts(self, plan: Plan, kernel: Kernel, bits: int) -> Parts:
+        width = kernel.simd * bits
+        if both(plan.rows.first, plan.columns.first) == "1":
+            return ()
+        parts = [*self._combiners(kernel.simd, bits), Part("mux", 1, {"inputs": 2, "bits": width})]
+        if plan.words > 1:
+            parts.append(memory_part("ram", plan.words, width, kernel))
+            parts.append(Part("register", 1, {"bits": width}))
+            if plan.words > plan.folds:
+                parts.append(Part("counter", 1 + (plan.folds > 1), {"bits": width_of(plan.words)}))
+            if plan.folds == 1 and plan.columns.kernel > 1:
+                parts.append(Part("mux", 1, {"inputs": 2, "bits": width}))
+        return tuple(parts)
+
+    def _sliding_parts(self, plan: Plan, kernel: Kernel, types: tuple[IntType, IntType, IntType]) -> Parts:
+        lanes, (tap, across, result) = kernel.simd, (t.bits for t in types)
+        rows, columns = plan.rows, plan.columns
+        parts = [*self._combiners(lanes * (columns.kernel - 1), across), *self._combiners(lanes * (rows.kernel - 1), result)]
+        parts += _lines(columns.kernel - 1, plan.folds, lanes * tap, kernel)
+        parts += _lines(rows.kernel - 1, plan.line, lanes * across, kernel)
+        parts += [Part("register", 1, {"bits": lanes * across})] if plan.middle else []
+        if both(rows.real, columns.real) != "1":
+            parts.append(Part("mux", 1, {"inputs": 2, "bits": lanes * tap}))
+        tests = [(axis, both(axis.real, axis.done).count("=") + axis.real.count("<")) for axis in (rows, columns)]
+        parts += [Part("constant_comparator", n, {"bits": width_of(axis.size)}) for axis, n in tests if n]
+        return tuple(parts)
+
+
+def _lines(count: int, depth: int, width: int, kernel: Kernel) -> list[Part]:
+    """`count` delay lines, in LUTs or in a block RAM with its address."""
+    if not count:
+        return []
+    if memory_style(depth, width, kernel) == "bram" and depth > 2:
+        sizes = {"depth": depth - 1, "width": width}
+        return [Part("ram_bram", count, sizes), Part("counter", count, {"bits": width_of(depth - 1)})]
+    return [Part("shift_line", count, {"depth": depth, "width": width})]
+
+
+def _cpp(kind: IntType) -> str:
+    return f"ap_{'' if kind.signed else 'u'}int<{kind.bits}>"
