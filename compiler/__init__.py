@@ -1,11 +1,11 @@
 """Intaglio carves a PyTorch network into an FPGA IP core that computes exactly the same integers.
 
-    recipe = intaglio.Recipe(keep=0.5, weight_bits=4, act_bits=4)
-    model  = intaglio.prepare(net, example_input, recipe)
-    intaglio.fit(model, train, valid, epochs=10)
-    graph  = intaglio.lower(model)
-    design = intaglio.compile(graph, board="pynq-z2", clock_mhz=100)
-    design.verify(x); design.write("build/")
+recipe = intaglio.Recipe(keep=0.5, weight_bits=4, act_bits=4)
+model  = intaglio.prepare(net, example_input, recipe)
+intaglio.fit(model, train, valid, epochs=10)
+graph  = intaglio.lower(model)
+design = intaglio.compile(graph, board="pynq-z2", clock_mhz=100)
+design.verify(x); design.write("build/")
 """
 
 from __future__ import annotations

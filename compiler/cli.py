@@ -56,14 +56,19 @@ def _config(context: typer.Context, path: Path | None) -> Path | None:
     for key in values:
         if key not in known:
             flags = ", ".join(sorted(k.replace("_", "-") for k in known if k and k != "help"))
-            raise IntaglioError(f"there is no option {key!r}", where=str(path), hint=f"{context.info_name} has: {flags}")
+            raise IntaglioError(
+                f"there is no option {key!r}", where=str(path), hint=f"{context.info_name} has: {flags}"
+            )
     context.default_map = {**(context.default_map or {}), **values}
     return path
 
 
-SourcePath = Annotated[Path, typer.Argument(help="A script that trains a network, a folder of `compile`, or a graph.txt.")]
+SourcePath = Annotated[
+    Path, typer.Argument(help="A script that trains a network, a folder of `compile`, or a graph.txt.")
+]
 Config = Annotated[
-    Path | None, typer.Option("--config", callback=_config, is_eager=True, help="TOML file that holds any of the flags.")
+    Path | None,
+    typer.Option("--config", callback=_config, is_eager=True, help="TOML file that holds any of the flags."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show why: FIFO depths, kernels, places.")]
@@ -205,7 +210,11 @@ def simulate(
             np.save(output, y)
         except OSError as error:
             raise IntaglioError(f"the outputs cannot be written: {error.strerror}", where=str(output)) from None
-    print(json.dumps(y.tolist()) if as_json else f"{len(y)} frames -> {y.shape[1:]}" + (f", in {output}" if output else ""))
+    print(
+        json.dumps(y.tolist())
+        if as_json
+        else f"{len(y)} frames -> {y.shape[1:]}" + (f", in {output}" if output else "")
+    )
 
 
 @app.command()
@@ -245,7 +254,9 @@ def boards(as_json: Json = False) -> None:
 
 
 @app.command()
-def report(folder: Annotated[Path, typer.Argument(help="A folder that `compile` wrote.")], as_json: Json = False) -> None:
+def report(
+    folder: Annotated[Path, typer.Argument(help="A folder that `compile` wrote.")], as_json: Json = False
+) -> None:
     """Shows a written design's report, and draws its page anew from report.json."""
     from .flow.show import print_facts
     from .flow.write import redraw
@@ -260,7 +271,9 @@ def report(folder: Annotated[Path, typer.Argument(help="A folder that `compile` 
 
 @app.command()
 def bench(
-    what: Annotated[str, typer.Argument(help="simulator: against hls4ml's C-simulation and plain PyTorch.")] = "simulator",
+    what: Annotated[
+        str, typer.Argument(help="simulator: against hls4ml's C-simulation and plain PyTorch.")
+    ] = "simulator",
     as_json: Json = False,
 ) -> None:
     """Speed side by side with peers, as ratios measured in one run."""

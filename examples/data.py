@@ -6,11 +6,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import intaglio
 import numpy as np
 import torch
 from torch import Tensor
-
-import intaglio
 
 
 class TensorBatches:
@@ -48,7 +47,7 @@ def moved(x: Tensor, by: int) -> Tensor:
 
 
 def digits() -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """scikit-learn's digits: 1,797 images of 8x8 in [0, 1], every fifth held out. x_train, y_train, x_valid, y_valid."""
+    """The 1,797 digits of 8x8 in [0, 1], every fifth held out: x_train, y_train, x_valid, y_valid."""
     from sklearn.datasets import load_digits
 
     found = load_digits()

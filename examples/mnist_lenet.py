@@ -1,19 +1,15 @@
-"""LeNet-5 (6-16-120-84, with batch norm) on MNIST; half of its channels go."""
+"""LeNet-5 (6-16-120-84, with batch norm) on MNIST; half of its channels go.
+
+python examples/mnist_lenet.py --board pynq-z2
+"""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from data import TensorBatches, mnist
+from intaglio.compress import Recipe
 from torch import nn
-from training import train
-
-from intaglio.compress import PreparedModel, Recipe
-
-example_input = torch.zeros(1, 1, 28, 28)
-recipe = Recipe(method="layerwise", keep=0.5, weight_bits=4, act_bits=4, input_bits=8)
-board = "pynq-z2"
-FLOAT_EPOCHS, EPOCHS = 6, 14
+from training import Example
 
 
 class LeNet5(nn.Module):
@@ -47,35 +43,22 @@ class LeNet5(nn.Module):
         return self.classifier(self.features(x))
 
 
-def net() -> nn.Module:
-    """The network, not yet trained."""
-    return LeNet5()
-
-
-def narrow() -> nn.Module:
-    """The network that pruning leaves, to be trained from scratch beside it."""
-    return LeNet5((3, 8, 60, 42))
-
-
 def data() -> tuple[TensorBatches, TensorBatches]:
     """MNIST, training images moved by up to two pixels."""
     x, y, x_test, y_test = mnist()
     return TensorBatches(x, y, 128, shuffle=True, shift=2), TensorBatches(x_test, y_test, 1000)
 
 
-def trained(
-    recipe: Recipe = recipe, epochs: int = EPOCHS, progress: bool = True
-) -> tuple[PreparedModel, np.ndarray, np.ndarray]:
-    """The frozen model, and images and labels to test it with; a second call finds the first one's work."""
-    model, _ = train(
-        "mnist_lenet", net, example_input, recipe, data,
-        float_epochs=FLOAT_EPOCHS, epochs=epochs, progress=progress, lr=0.004, retrain_lr=0.75,
-    )  # fmt: skip
-    _, _, x, y = mnist()
-    return model, x.numpy(), y.numpy()
+net = LeNet5
+example_input = torch.zeros(1, 1, 28, 28)
+recipe = Recipe(method="layerwise", keep=0.5, weight_bits=4, act_bits=4, input_bits=8, shares=(0, 0.3, 0.4, 0.3))
+board = "pynq-z2"
 
+example = Example(
+    "mnist_lenet", net, example_input, data, recipe, board,
+    float_epochs=6, epochs=10, settings={"lr": 0.004, "retrain_lr": 0.75}, narrow=lambda: net((3, 8, 60, 42)),
+)  # fmt: skip
+trained = example.trained
 
 if __name__ == "__main__":
-    from training import main
-
-    main(__name__, trained, board)
+    example.main()

@@ -2,73 +2,113 @@
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import intaglio
+import numpy as np
 import torch
 from data import TensorBatches
+from intaglio.compress import History, PreparedModel, Recipe
 from torch import Tensor, nn
 
-import intaglio
-from intaglio.compress import History, PreparedModel, Recipe
-
 FOLDER = Path("build") / "examples"
-Data = Callable[[], tuple[TensorBatches, TensorBatches]]
+FLOAT = (1.0, 0.0, 0.0, 0.0)
 
 
-def train(
-    name: str,
-    net: Callable[[], nn.Module],
-    example_input: Tensor,
-    recipe: Recipe,
-    data: Data,
-    *,
-    float_epochs: int,
-    epochs: int,
-    progress: bool = True,
-    **settings: Any,
-) -> tuple[PreparedModel, History]:
-    """A frozen model of `net`: trained in float (once for all recipes of a seed), then compressed for `epochs`."""
-    loaders = data()
-    dense, dense_history = _fit(
-        f"{name}-float", net, example_input, replace(recipe, method="float"), loaders, float_epochs, progress, settings
-    )
-    shares = (0.0, *(recipe.shares[1:] if any(recipe.shares[1:]) else (0.3, 0.4, 0.3)))
-    model, history = _fit(
-        name, net, example_input, replace(recipe, shares=shares), loaders, epochs, progress, settings, dense
-    )
-    history.float_accuracy = dense_history.accuracy
-    return model, history
+@dataclass(frozen=True)
+class Example:
+    """A network, its data, and how it is trained and compressed.
 
+    float_epochs: of training in float, done once for all recipes of a seed. epochs: of pruning and quantising.
+    settings: what `intaglio.fit` is told beside. narrow: the network that pruning leaves, to be trained from scratch
+    for comparison.
+    """
 
-def _fit(
-    name: str,
-    net: Callable[[], nn.Module],
-    example_input: Tensor,
-    recipe: Recipe,
-    loaders: tuple[TensorBatches, TensorBatches],
-    epochs: int,
-    progress: bool,
-    settings: dict[str, Any],
-    start: PreparedModel | None = None,
-) -> tuple[PreparedModel, History]:
-    torch.manual_seed(recipe.seed)
-    model = intaglio.prepare(net(), example_input, recipe)
-    if start is not None:
-        model.copy_weights(start)
-    rate = dict(settings)
-    if start is not None and "lr" in rate:
-        rate["lr"] *= rate.pop("retrain_lr", 0.5)
-    told = json.dumps([_told(recipe), epochs, rate], sort_keys=True, default=str)
-    file = FOLDER / f"{name}-{hashlib.sha256(told.encode()).hexdigest()[:10]}.pt"
-    history = intaglio.fit(model, *loaders, epochs=epochs, progress=progress, checkpoint=file, **rate)
-    return model, history
+    name: str
+    net: Callable[[], nn.Module]
+    example_input: Tensor
+    data: Callable[[], tuple[TensorBatches, TensorBatches]]
+    recipe: Recipe
+    board: str
+    float_epochs: int
+    epochs: int
+    settings: dict[str, Any] = field(default_factory=dict)
+    narrow: Callable[[], nn.Module] | None = None
 
+    def fit(
+        self, recipe: Recipe | None = None, epochs: int | None = None, progress: bool = True
+    ) -> tuple[PreparedModel, History]:
+        """The frozen model of a recipe and its history; what is in build/ already is not trained again."""
+        recipe = recipe or self.recipe
+        loaders = self.data()
+        dense, dense_history = self.fit_float(recipe.seed, loaders, progress)
+        shares = (0.0, *recipe.shares[1:])
+        settings = dict(self.settings)
+        settings["lr"] = settings.get("lr", 0.002) * settings.pop("retrain_lr", 0.5)
+        model = self._prepared(replace(recipe, shares=shares)).copy_weights(dense)
+        file = self._file(self.name, replace(recipe, shares=shares).to_dict(), epochs or self.epochs, settings)
+        history = intaglio.fit(model, *loaders, epochs or self.epochs, progress=progress, checkpoint=file, **settings)
+        history.float_accuracy = dense_history.accuracy
+        return model, history
 
-def _told(recipe: Recipe) -> dict[str, Any]:
-    """What matters to a run: a float one knows nothing of widths and masks."""
-    return recipe.to_dict() if recipe.method != "float" else {"method": "float", "seed": recipe.seed}
+    def fit_float(
+        self, seed: int, loaders: tuple[TensorBatches, TensorBatches], progress: bool = True
+    ) -> tuple[PreparedModel, History]:
+        """The network in float, as users have it before they think of hardware."""
+        recipe = Recipe(method="float", seed=seed)
+        file = self._file(f"{self.name}-float", recipe.to_dict(), self.float_epochs, self.settings)
+        model = self._prepared(recipe)
+        settings = dict(self.settings)
+        return model, intaglio.fit(model, *loaders, self.float_epochs, progress=progress, checkpoint=file, **settings)
+
+    def trained(
+        self, recipe: Recipe | None = None, epochs: int | None = None, progress: bool = True
+    ) -> tuple[PreparedModel, np.ndarray, np.ndarray]:
+        """The frozen model, and images and labels that it has not seen."""
+        model, _ = self.fit(recipe, epochs, progress)
+        held_out = self.data()[1]
+        return model, held_out.x.numpy(), held_out.y.numpy()
+
+    def main(self) -> None:
+        """From the network to an IP core in build/: what running the example does."""
+        parser = argparse.ArgumentParser(description=self.main.__doc__)
+        parser.add_argument("--board", default=self.board)
+        parser.add_argument("--keep", type=float, default=self.recipe.keep)
+        parser.add_argument("--weight-bits", type=int, default=self.recipe.weight_bits)
+        parser.add_argument("--act-bits", type=int, default=self.recipe.act_bits)
+        parser.add_argument("--seed", type=int, default=self.recipe.seed)
+        parser.add_argument("--epochs", type=int, default=self.epochs)
+        if self.narrow is not None:
+            parser.add_argument("--narrow", action="store_true", help="the network pruning leaves, from scratch, whole")
+        parser.add_argument("--train-only", action="store_true", help="print the accuracies and stop there")
+        parser.add_argument("--out", type=Path, default=Path("build") / self.name)
+        asked = parser.parse_args()
+        bits = {"weight_bits": asked.weight_bits, "act_bits": asked.act_bits}
+        recipe = replace(self.recipe, keep=asked.keep, seed=asked.seed, **bits)
+        example = self
+        if self.narrow is not None and asked.narrow:
+            example = replace(self, name=f"{self.name}_narrow", net=self.narrow)
+            recipe = replace(recipe, keep=1.0)
+        model, history = example.fit(recipe, asked.epochs)
+        kept = ", ".join(f"{name} {a}/{b}" for name, (a, b) in history.kept.items())
+        print(f"{example.name}: float {100 * history.float_accuracy:.2f} %, frozen {100 * history.accuracy:.2f} %")
+        print(f"  W{recipe.weight_bits}A{recipe.act_bits}, seed {recipe.seed}, kept {kept}, {history.seconds:.0f} s")
+        if asked.train_only:
+            return
+        design = intaglio.compile(intaglio.lower(model), board=asked.board)
+        design.verify(self.data()[1].x[:100].numpy())
+        design.write(asked.out)
+
+    def _prepared(self, recipe: Recipe) -> PreparedModel:
+        torch.manual_seed(recipe.seed)
+        return intaglio.prepare(self.net(), self.example_input, recipe)
+
+    def _file(self, name: str, *told: Any) -> Path:
+        text = json.dumps(told, sort_keys=True, default=str)
+        return FOLDER / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:10]}.pt"

@@ -26,7 +26,7 @@ from intaglio.ops.beats import from_beats, to_beats
 from intaglio.toolchain import cpp, verilator
 from intaglio.toolchain.stream import StreamJob, StreamResult, run_stream_jobs
 
-LIBRARY = ("intaglio_delay", "intaglio_fifo", "intaglio_sum_tree")
+LIBRARY = ("intaglio_combine", "intaglio_delay", "intaglio_fifo", "intaglio_sum_tree")
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def random_tensor(rng: np.random.Generator, frames: int, kind: TensorType) -> np
     x[0] = np.where(rng.random(kind.shape) < 0.5, lo, hi)
     if frames > 1:
         x[1] = hi
-    return x
+    return np.where(x > 0, 1, -1) if kind.dtype is not None and kind.dtype.bipolar else x
 
 
 def check(cases: Sequence[Case], folder: Path, *, frames: int = 4, seed: int = 0) -> None:

@@ -117,7 +117,8 @@ class Builder:
         return self.add(SourceMaxPool((2, 2), (2, 2), (0, 0, 0, 0)), x)
 
     def avg_pool(self, x: str, kernel: int, padding: int = 0) -> str:
-        return self.add(SourceAvgPool((kernel, kernel), (kernel, kernel), (padding,) * 4, kernel * kernel), x)
+        divisor = int(self.random.choice([kernel * kernel, kernel * kernel, 3]))
+        return self.add(SourceAvgPool((kernel, kernel), (kernel, kernel), (padding,) * 4, divisor), x)
 
     def chance(self, p: float = 0.5) -> bool:
         return bool(self.random.random() < p)

@@ -78,7 +78,9 @@ def probe_channels(netlist: Netlist) -> dict[str, Channel]:
 def summary(netlist: Netlist) -> str:
     """The network in a few words, for the head of a file."""
     ports = [*input_ports(netlist), *output_ports(netlist)]
-    return f"{len(netlist.graph.nodes)} operators; " + ", ".join(f"{p.axis} = {p.tensor} {_brief(p.kind)}" for p in ports)
+    return f"{len(netlist.graph.nodes)} operators; " + ", ".join(
+        f"{p.axis} = {p.tensor} {_brief(p.kind)}" for p in ports
+    )
 
 
 def _brief(kind: TensorType) -> str:

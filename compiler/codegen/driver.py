@@ -1,4 +1,4 @@
-"""The PYNQ driver: packs, unpacks, quantises and lays out in NumPy; `driver/<name>_driver.py` stands alone on a board."""
+"""The PYNQ driver: packs, unpacks, quantises and lays out in NumPy. `driver/<name>_driver.py` stands alone."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """A netlist as a Vitis HLS project: one function per block and a dataflow top, with a self-checking testbench.
 
-    hls/<name>.cpp .h        the functions and the top
-    hls/intaglio*.h          pragmas as macros, AXI4-Stream words
-    hls/<name>_test.cpp      testbench; its vectors are rendered by `testbench.py`
-    hls/build.tcl            Vitis HLS and `vitis-run --mode hls --tcl`
-    hls/hls_config.cfg       the component flow of Vitis 2023.2 and later
-    hls/Makefile, hls/shim/  C-simulation with g++ alone
+hls/<name>.cpp .h        the functions and the top
+hls/intaglio*.h          pragmas as macros, AXI4-Stream words
+hls/<name>_test.cpp      testbench; its vectors are rendered by `testbench.py`
+hls/build.tcl            Vitis HLS and `vitis-run --mode hls --tcl`
+hls/hls_config.cfg       the component flow of Vitis 2023.2 and later
+hls/Makefile, hls/shim/  C-simulation with g++ alone
 """
 
 from __future__ import annotations
@@ -65,9 +65,7 @@ def _context(netlist: Netlist, name: str) -> dict[str, Any]:
             {
                 "name": block.name,
                 "module": f"{name}_{block.name}",
-                "streams": ", ".join(
-                    c.name for c in (*netlist.inputs_of[block.name], *netlist.outputs_of[block.name])
-                ),
+                "streams": ", ".join(c.name for c in (*netlist.inputs_of[block.name], *netlist.outputs_of[block.name])),
                 "probe": probes.get(block.name, ""),
             }
             for block in netlist.blocks

@@ -1,8 +1,8 @@
 """Tcl that makes an IP core of the RTL, and, for boards with a processing system, a whole design up to the bitstream.
 
-    ip/package.tcl       ipx::package_project on ../rtl, interfaces recognised or an error
-    ip/block_design.tcl  Zynq or MPSoC, AXI DMA, width converters where TDATA is no power of two of bytes
-    ip/build.tcl         both, then implementation, .bit and .hwh
+ip/package.tcl       ipx::package_project on ../rtl, interfaces recognised or an error
+ip/block_design.tcl  Zynq or MPSoC, AXI DMA, width converters where TDATA is no power of two of bytes
+ip/build.tcl         both, then implementation, .bit and .hwh
 """
 
 from __future__ import annotations

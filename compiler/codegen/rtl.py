@@ -1,9 +1,9 @@
 """A netlist as SystemVerilog: one module per block, the library modules they use, the core, and the .v that wraps it.
 
-    rtl/<name>.v             the top: AXI4-Stream ports with Vivado's interface attributes
-    rtl/<name>_core.sv       blocks and FIFOs, TLAST counters, the error flag
-    rtl/<name>_<block>.sv    one per block
-    rtl/intaglio_*.sv        library modules, only those in use
+rtl/<name>.v             the top: AXI4-Stream ports with Vivado's interface attributes
+rtl/<name>_core.sv       blocks and FIFOs, TLAST counters, the error flag
+rtl/<name>_<block>.sv    one per block
+rtl/intaglio_*.sv        library modules, only those in use
 """
 
 from __future__ import annotations

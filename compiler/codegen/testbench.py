@@ -1,9 +1,9 @@
 """The self-checking testbenches that a design leaves with its sources, and their vectors.
 
-    rtl/tb/<name>_tb.sv                   SystemVerilog: random stalls, $fatal at a mismatch; Verilator and Vivado xsim
-    rtl/tb/input_0.hex, expected_0.hex    one beat a line, for $readmemh
-    rtl/Makefile                          make, make xsim
-    hls/input_0.txt, expected_0.txt       the same beats for the C++ testbench
+rtl/tb/<name>_tb.sv                   SystemVerilog: random stalls, $fatal at a mismatch; Verilator and Vivado xsim
+rtl/tb/input_0.hex, expected_0.hex    one beat a line, for $readmemh
+rtl/Makefile                          make, make xsim
+hls/input_0.txt, expected_0.txt       the same beats for the C++ testbench
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ def render_testbench(netlist: Netlist, name: str, inputs: Sequence[Array], outpu
     """
     sources, sinks = input_ports(netlist), output_ports(netlist)
     if len(inputs) != len(sources) or len(outputs) != len(sinks):
-        raise IntaglioError(f"the core has {len(sources)} inputs and {len(sinks)} outputs, not {len(inputs)} and {len(outputs)}")
+        raise IntaglioError(
+            f"the core has {len(sources)} inputs and {len(sinks)} outputs, not {len(inputs)} and {len(outputs)}"
+        )
     frames = len(inputs[0])
     if not frames or any(len(values) != frames for values in (*inputs, *outputs)):
         raise IntaglioError("a testbench needs at least one frame, and as many expected as fed")

@@ -13,6 +13,7 @@ from ..errors import IntaglioError
 from .whole_file import write_whole
 
 VERSION = 1
+BROKEN = (OSError, RuntimeError, LookupError, TypeError, AttributeError, EOFError, ValueError)
 
 
 def save(path: str | Path, state: dict[str, Any]) -> None:
@@ -35,7 +36,7 @@ def load(path: str | Path, settings: dict[str, Any]) -> dict[str, Any] | None:
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         version = state["intaglio checkpoint"]
-    except (OSError, RuntimeError, KeyError, TypeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+    except (*BROKEN, pickle.UnpicklingError) as error:
         raise IntaglioError(f"this is no checkpoint ({type(error).__name__})", where=str(path), hint=again) from None
     if version != VERSION:
         raise IntaglioError(f"a checkpoint of version {version}, not {VERSION}", where=str(path), hint=again)

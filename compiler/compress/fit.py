@@ -126,12 +126,13 @@ def fit(
                 lost, right, seen = lost + number_lost * len(x), right + _right(outputs, y), seen + len(x)
                 advance(len(x), "")
             last = number == epochs - 1
-            phase = model.phase
             if last and model.recipe.method != "float":
                 model.freeze()
+            phase = model.phase
             valid = evaluate(model, valid_loader) if valid_loader is not None else nan
             seconds = time.perf_counter() - began
-            done = Epoch(number + 1, phase.name.lower(), rate(model.clock - 1), lost / seen, right / seen, valid, seconds)
+            shown = (lost / seen, right / seen, valid, seconds)
+            done = Epoch(number + 1, phase.name.lower(), rate(model.clock - 1), *shown)
             history.epochs.append(done)
             if last:
                 history.accuracy = valid

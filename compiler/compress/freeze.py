@@ -186,8 +186,10 @@ def _frozen_producer(model: PreparedModel, name: str, op: SourceConv2d | SourceL
     producer = model.producer(name)
     mask = _numbers(model.mask_of(name))
     codes = _codes(producer) * (mask * _numbers(producer.sign)).reshape(-1, *(1,) * (producer.weight.dim() - 1))
-    bias = np.zeros(len(mask)) if producer.fused else _grid(
-        _numbers(producer.bias) * float(producer.bias_gain), _numbers(producer.bias_grid)
+    bias = (
+        np.zeros(len(mask))
+        if producer.fused
+        else _grid(_numbers(producer.bias) * float(producer.bias_gain), _numbers(producer.bias_grid))
     )
     weight, scale, bias = source_weight(codes) + 0.0, _numbers(producer.unit), bias * mask + 0.0
     if isinstance(op, SourceConv2d):

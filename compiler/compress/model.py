@@ -123,6 +123,8 @@ class PreparedModel(nn.Module):
         if self.phase is Phase.FROZEN:
             outputs = self.reference(*inputs)
         else:
+            if self.training and self._plan is not None:
+                self._enter_phase(self._plan)
             values = self.tensors(*inputs)
             outputs = tuple(values[name] for name in self.graph.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
@@ -212,7 +214,6 @@ class PreparedModel(nn.Module):
         elif self.recipe.prunes and self.recipe.shares[1] > 0:
             raise IntaglioError(f"{epochs} epochs leave no step to prune in", where="plan", hint="train for longer")
         self._plan = Plan(ends[0], ends[1], ends[2], total, tuple(windows))
-        self._tick()
         return self._plan
 
     def step(self) -> None:
@@ -220,14 +221,13 @@ class PreparedModel(nn.Module):
         if self._plan is None:
             raise IntaglioError("the model has no plan yet", where="step", hint="call model.plan(epochs, steps) first")
         self.clock += 1
-        self._tick()
+        if self.phase is Phase.PRUNE:
+            self._prune(self._plan, self.clock - self._plan.prune_at)
 
-    def _tick(self) -> None:
-        plan = self._plan
-        assert plan is not None
+    def _enter_phase(self, plan: Plan) -> None:
+        """Phases begin with the first training batch after their boundary, so that an evaluation there sees the old."""
         if self.phase is Phase.FLOAT and plan.prune_at <= self.clock < plan.quantise_at:
             self.phase = Phase.PRUNE
-        if self.phase is Phase.PRUNE:
             self._prune(plan, self.clock - plan.prune_at)
         if self.phase < Phase.QUANTISE and plan.quantise_at <= self.clock < plan.total:
             self._close(plan)
@@ -279,7 +279,8 @@ class PreparedModel(nn.Module):
 
     def kept(self) -> dict[str, tuple[int, int]]:
         """Hidden layer -> (channels that stay, channels)."""
-        return {layer.name: (int(self.masks[torch.from_numpy(layer.groups)].sum()), len(layer.groups)) for layer in self.layers}
+        masks = self.masks.cpu().numpy()
+        return {layer.name: (int(masks[layer.groups].sum()), len(layer.groups)) for layer in self.layers}
 
     def quantise(self) -> None:
         """Turns the quantisers on, for those who lay out the phases themselves."""
@@ -455,9 +456,8 @@ class PreparedModel(nn.Module):
         for (name, kind), x in zip(self.graph.inputs.items(), inputs, strict=True):
             want = torch_shape(kind.shape)
             if tuple(x.shape[1:]) != want:
-                raise IntaglioError(
-                    f"input {name} has shape {tuple(x.shape)}", hint=f"it should be (batch, {', '.join(map(str, want))})"
-                )
+                hint = f"it should be (batch, {', '.join(map(str, want))})"
+                raise IntaglioError(f"input {name} has shape {tuple(x.shape)}", hint=hint)
 
     def _refuse_if_frozen(self) -> None:
         if self.phase is Phase.FROZEN:

@@ -1,7 +1,7 @@
 """Quantisers: a range source x a codebook x a gradient surrogate. The uniform one, on ranges from running statistics.
 
-The rounding rule is the only one Intaglio has: half up, floor(x/s + 1/2); the gradient passes straight through where the
-clamp did not bite.
+The rounding rule is the only one Intaglio has: half up, floor(x/s + 1/2); the gradient passes straight through where
+the clamp did not bite.
 """
 
 from __future__ import annotations

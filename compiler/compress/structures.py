@@ -1,4 +1,4 @@
-"""Structures: which channels stand or fall together, which tensor tells their worth, and which tensors share a scale."""
+"""Structures: which channels stand or fall together, which tensors tell their worth, which tensors share a scale."""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ class Board:
 
 def board_names() -> list[str]:
     """Names of all boards that come with the package."""
-    return sorted(entry.name.removesuffix(".toml") for entry in files("intaglio.boards").iterdir() if entry.name.endswith(".toml"))
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in files("intaglio.boards").iterdir() if entry.name.endswith(".toml")
+    )
 
 
 @cache

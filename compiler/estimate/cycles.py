@@ -18,10 +18,11 @@ import numpy as np
 from ..ir import Int64, Program
 
 if TYPE_CHECKING:
-    from ..ops.netlist import Channel, Netlist
+    from ..ops.netlist import Netlist
 
 FRAMES = 4
-"""Frames over which depths are computed: the first on an empty core, then the steady state."""
+"""Frames over which depths are computed, besides those that the core holds at a time: the first on an empty core, then
+the steady state."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def count_cycles(netlist: Netlist) -> Cycles:
     steps = {block.name: block.program.steps for block in netlist.blocks}
     border = {f"{c.tensor} (stream)": c.beats for c in (*netlist.outputs_of[""], *netlist.inputs_of[""])}
     slowest = max({**border, **steps}.items(), key=lambda item: item[1])
-    arrivals = _earliest(netlist, 1)
+    arrivals = _earliest(netlist, 1, {c.name: int(c.depth > 0) for c in netlist.channels})
     latency = max(int(arrivals[c.name][-1]) for c in netlist.inputs_of[""])
     return Cycles(slowest[1], latency, slowest[0], steps)
 
@@ -54,30 +55,35 @@ def fifo_depths(netlist: Netlist, interval: int) -> dict[str, int]:
     kept longer than it must be. What a channel holds at most under that schedule is its depth; the self-timed hardware
     is never later than any schedule that its depths admit. Beats in the pipeline of a block when it could be stalled
     are added, because the block cannot issue a step while its output waits.
+
+    With a beat of every tensor in every cycle (interval 1) nothing ever waits, and channels are wires; not so behind a
+    fork, whose branches may meet again with different latencies.
     """
-    if interval <= 1:
-        return {channel.name: 0 for channel in netlist.channels}
-    first = _earliest(netlist, FRAMES)
+    forks = {block.name for block in netlist.blocks if interval > 1 or block.outputs > 1}
+    delays = {c.name: int(c.source[0] in forks and c.sink[0] != "") for c in netlist.channels}
+    latency = max(int(_earliest(netlist, 1, delays)[c.name][-1]) for c in netlist.inputs_of[""])
+    count = FRAMES + latency // interval
+    first = _earliest(netlist, count, delays)
     due: dict[str, Int64] = {}
     for channel in netlist.inputs_of[""]:
-        frames = first[channel.name].reshape(FRAMES, -1)
+        frames = first[channel.name].reshape(count, -1)
         # steady: each frame an interval after the one before it, late enough for the first frames' transient
-        spread = frames - frames[0] - interval * np.arange(FRAMES)[:, None]
+        spread = frames - frames[0] - interval * np.arange(count)[:, None]
         late = np.maximum.accumulate(np.maximum(spread.max(axis=1), 0))
-        due[channel.name] = (frames[0] + interval * np.arange(FRAMES)[:, None] + late[:, None]).ravel()
+        due[channel.name] = (frames[0] + interval * np.arange(count)[:, None] + late[:, None]).ravel()
     depths: dict[str, int] = {}
     for block in reversed(netlist.blocks):
-        writes = [due[c.name] - (0 if c.depth == 0 and not c.sink[0] else 1) for c in netlist.outputs_of[block.name]]
+        writes = [due[c.name] - delays[c.name] for c in netlist.outputs_of[block.name]]
         latest = np.minimum.reduce(writes) if len(writes) > 1 else writes[0]
         program = block.program
         limits = latest - program.latency
         ins = netlist.inputs_of[block.name]
-        times = _latest_reads(program, limits, FRAMES)
+        times = _latest_reads(program, limits, count)
         for channel, reads in zip(ins, times, strict=True):
             due[channel.name] = reads
-        issue = _latest_writes(program, limits, FRAMES)
+        issue = _latest_writes(program, limits, count)
         for channel in netlist.outputs_of[block.name]:
-            if not channel.sink[0]:
+            if not delays[channel.name]:
                 depths[channel.name] = 0
                 continue
             written, read = issue + program.latency, due[channel.name]
@@ -92,25 +98,21 @@ def _in_flight(program: Program) -> int:
     """The most output beats issued within `latency` consecutive steps."""
     if not len(program.writes) or program.latency <= 0:
         return 0
-    twice = np.concatenate([program.writes, program.writes + program.steps])
-    return int((np.arange(len(twice)) - np.searchsorted(twice, twice - program.latency, side="right") + 1).max())
+    steps = _repeat(program.writes, program.steps, 2 + program.latency // program.steps)
+    return int((np.arange(len(steps)) - np.searchsorted(steps, steps - program.latency, side="right") + 1).max())
 
 
-def _earliest(netlist: Netlist, frames: int) -> dict[str, Int64]:
+def _earliest(netlist: Netlist, frames: int, delays: dict[str, int]) -> dict[str, Int64]:
     """For every channel, the cycle in which each beat of each frame can first be taken from it."""
     ready: dict[str, Int64] = {}
     for channel in netlist.outputs_of[""]:
-        ready[channel.name] = np.arange(channel.beats * frames, dtype=np.int64) + _delay(channel)
+        ready[channel.name] = np.arange(channel.beats * frames, dtype=np.int64) + delays[channel.name]
     for block in netlist.blocks:
         arrivals = [ready[c.name] for c in netlist.inputs_of[block.name]]
         offered = earliest_writes(block.program, arrivals, frames)
         for channel in netlist.outputs_of[block.name]:
-            ready[channel.name] = offered + _delay(channel)
+            ready[channel.name] = offered + delays[channel.name]
     return ready
-
-
-def _delay(channel: Channel) -> int:
-    return 0 if channel.depth == 0 else 1
 
 
 def earliest_writes(program: Program, arrivals: list[Int64], frames: int) -> Int64:

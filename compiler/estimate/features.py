@@ -9,7 +9,7 @@ A new kind of part needs one line in `_FEATURES`; kinds that are not there raise
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from math import ceil
 
@@ -18,6 +18,7 @@ from ..ir import Part
 from .resources import Resources
 
 Sizes = dict[str, int]
+Features = Mapping[str, float]
 
 DSP_A, DSP_B = 25, 18
 """Signed operands of one DSP48E1 (a DSP48E2 has 27 x 18; our operands never need the difference)."""
@@ -92,21 +93,38 @@ def _dsp_multiplier(s: Sizes) -> Sizes:
     return {"small_" + name: value for name, value in _multiplier(s).items()}
 
 
-def _rom_columns(s: Sizes) -> Sizes:
-    return {"luts": s["width"] * ceil(s["depth"] / 64)}
+def _rom_columns(s: Sizes) -> Features:
+    """A LUT per column and 64 words, and the register that its word is read into (block RAMs have theirs inside).
+
+    Few words make few different columns: of the 2**depth that there are, two are constant, and equal ones are built
+    once. Contents count as random.
+    """
+    columns = different_columns(s["depth"], s["width"])
+    return {"luts": columns * ceil(s["depth"] / 64) if s["depth"] > 2 else 0, "bits": columns}
+
+
+@cache
+def different_columns(depth: int, width: int) -> float:
+    """How many columns of a random memory are neither constant nor equal to another: the expected number."""
+    if depth > 20:
+        return width
+    kinds = 2.0**depth
+    return (kinds - 2) * (1 - (1 - 1 / kinds) ** width)
 
 
 def _block(s: Sizes) -> Sizes:
     return {"rows": s["width"] * (ceil(s["depth"] / 4096) - 1)}
 
 
-_FEATURES: dict[str, Callable[[Sizes], dict[str, int]]] = {
+_FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "register": lambda s: {"bits": s["bits"]},
     "counter": lambda s: {"bits": s["bits"], "one": 1},
     "control": lambda _: {"one": 1},
     "adder": lambda s: {"bits": s["bits"]},
     "comparator": lambda s: {"bits": s["bits"]},
     "constant_comparator": lambda s: {"bits": s["bits"]},
+    "thermometer": lambda s: {"levels": s["levels"]},
+    "fifo_control": lambda _: {"one": 1},
     "lut_multiplier": _multiplier,
     "dsp_multiplier": _dsp_multiplier,
     "constant_multiplier": lambda s: {

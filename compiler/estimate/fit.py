@@ -15,30 +15,32 @@ FLOOR = 20.0
 
 def nnls(matrix: Floats, target: Floats) -> Floats:
     """argmin ||matrix @ x - target|| with x >= 0, by Lawson and Hanson's active set."""
-    columns = matrix.shape[1]
-    solution = np.zeros(columns)
-    free = np.zeros(columns, bool)
-    gram, moment = matrix.T @ matrix, matrix.T @ target
-    tolerance = 1e-9 * max(1.0, float(np.abs(moment).max(initial=0.0)))
-    for _ in range(10 * columns + 10):
-        gradient = moment - gram @ solution
-        gradient[free] = -np.inf
+    solution = np.zeros(matrix.shape[1])
+    free = np.zeros(len(solution), bool)
+    barred = np.zeros(len(solution), bool)  # columns that rounding alone let in: not again before something changes
+    tolerance = 1e-10 * float(np.abs(matrix.T @ target).max(initial=1.0))
+    for _ in range(20 * len(solution) + 20):
+        gradient = np.where(free | barred, -np.inf, matrix.T @ (target - matrix @ solution))
         best = int(np.argmax(gradient))
         if gradient[best] <= tolerance:
             break
         free[best] = True
+        before = solution
         while free.any():
-            trial = np.zeros(columns)
-            trial[free] = np.linalg.lstsq(gram[np.ix_(free, free)], moment[free], rcond=1e-12)[0]
-            if (trial[free] > 0).all():
+            trial = np.zeros(len(solution))
+            trial[free] = np.linalg.lstsq(matrix[:, free], target, rcond=None)[0]
+            falling = free & (trial <= 0)
+            if not falling.any():
                 solution = trial
                 break
-            falling = free & (trial <= 0)
-            gap = solution[falling] - trial[falling]
-            step = float(np.min(np.where(gap > 0, solution[falling] / np.where(gap > 0, gap, 1.0), 0.0)))
-            solution = np.maximum(solution + step * (trial - solution), 0.0)
+            gap = np.maximum(solution - trial, 1e-300)
+            solution = solution + float((solution / gap)[falling].min()) * (trial - solution)
             free &= solution > 1e-12
-            solution[~free] = 0.0
+            solution = np.where(free, solution, 0.0)
+        if np.array_equal(before, solution):
+            barred[best] = True
+        else:
+            barred[:] = False
     return solution
 
 

@@ -25,14 +25,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .. import estimate
-from ..codegen.env import render
 from ..errors import IntaglioError
 from ..estimate.features import features, fixed
 from ..estimate.fit import errors, fit, predict
 from ..estimate.prices import Prices
 from ..toolchain import yosys
 from ..toolchain.yosys import Cells, SynthesisJob
-from .specimens import LIBRARY, Specimen, specimens
+from .specimens import Specimen, specimens
 
 Synthesise = Callable[[Sequence[SynthesisJob]], list[Cells]]
 
@@ -63,7 +62,7 @@ def calibrate(
         out_dir: the folder of the three files; by default where the package reads them.
         jobs: Yosys processes side by side.
         limit: measure and fit only so many modules.
-        kinds: only these operators and links (see specimens.COUNTS).
+        kinds: measure only these operators and links (see specimens.COUNTS); the fit takes all rows that hold.
         synthesise: instead of Yosys, for tests.
         console: where progress goes; none is shown without one.
     """
@@ -74,9 +73,9 @@ def calibrate(
         "yosys": yosys.version() if synthesise is None else "a stand-in",
     }
     table = folder / f"measured_{family}.csv"
-    wanted = {s.fingerprint(family, made_by["yosys"]): s for s in specimens(limit, kinds)}
+    wanted = {s.fingerprint(family, made_by["yosys"]): s for s in specimens(limit)}
     rows = {row["hash"]: row for row in read_table(table)}
-    missing = {key: s for key, s in wanted.items() if key not in rows}
+    missing = {key: s for key, s in wanted.items() if key not in rows and (not kinds or s.kind in kinds)}
     failed: dict[str, str] = {}
     for key, row in _measure(missing, family, synthesise or yosys.synthesise_many, jobs, console):
         if isinstance(row, IntaglioError):
@@ -112,20 +111,16 @@ def _measure(
 
 def _batch(chosen: Sequence[Specimen], family: str, synthesise: Synthesise) -> list[Cells | IntaglioError]:
     """Cells of each module; where one fails, the others are measured all the same."""
-    with TemporaryDirectory(prefix="intaglio_calibrate_") as name:
-        folder = Path(name)
-        library = []
-        for unit in LIBRARY:
-            library.append(folder / f"{unit}.sv")
-            library[-1].write_text(render(f"rtl/lib/{unit}.sv.j2"))
+    with TemporaryDirectory(prefix="intaglio_calibrate_") as scratch:
+        folder = Path(scratch)
         work = []
         for specimen in chosen:
-            source = folder / f"{specimen.name}.sv"
-            source.write_text(specimen.rtl)
-            sources = (source,) if specimen.module in LIBRARY else (source, *library)
-            work.append(
-                SynthesisJob(sources, specimen.module, family, parameters=dict(specimen.parameters), dsp=specimen.dsp)
-            )
+            paths = []
+            for name, text in specimen.sources.items():
+                paths.append(folder / f"{name}.sv")
+                paths[-1].write_text(text)
+            parameters = dict(specimen.parameters)
+            work.append(SynthesisJob(tuple(paths), specimen.module, family, parameters=parameters, dsp=specimen.dsp))
         try:
             return list(synthesise(work))
         except IntaglioError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from ..ir import Array, Graph
 from ..ops.netlist import Netlist
 from ..report.facts import Measured, facts
 from ..simulator import border
-from ..simulator.interpreter import run
+from ..simulator.interpreter import first_divergence, run
 
 
 @dataclass(frozen=True)
@@ -137,35 +138,32 @@ class Design:
         return Measured(netlist, resources, count_cycles(netlist))
 
     def _verify(
-        self, inputs: dict[str, Array], backends: tuple[str, ...], stall: float, seed: int, folder: Path
+        self, named: dict[str, Array], backends: tuple[str, ...], stall: float, seed: int, folder: Path
     ) -> Verification:
         from ..toolchain import verify as bench
 
-        expected = run(self.graph, inputs)
-        counts, divergence = {"hls": 0, "rtl": 0}, ""
+        computed = run(self.graph, named)
+        expected = tuple(computed[name] for name in self.graph.outputs)
+        inputs = tuple(named[name] for name in self.graph.inputs)
+        core = (self.netlist, self.name, inputs, folder)
+        wrong, divergence = {"hls": 0, "rtl": 0}, ""
         latency, interval = 0, 0.0
-        frames = len(next(iter(inputs.values())))
         if "hls" in backends:
-            got = bench.run_hls(self.netlist, self.name, inputs, folder)
-            counts["hls"] = _mismatches(expected, got)
-            if counts["hls"]:
-                observed = bench.probe_hls(self.netlist, self.name, inputs, folder)
-                divergence = self._first(inputs, observed, "HLS")
-        if "rtl" in backends:
-            for probability in (0.0, stall):
-                result = bench.run_rtl(self.netlist, self.name, inputs, folder, stall=probability, seed=seed)
-                wrong = _mismatches(expected, result.outputs)
-                counts["rtl"] = max(counts["rtl"], wrong)
-                if probability == 0.0:
-                    latency, interval = result.latency_cycles, result.interval_cycles
-                if wrong and not divergence:
-                    observed = bench.probe_rtl(self.netlist, self.name, inputs, folder)
-                    divergence = self._first(inputs, observed, "RTL")
-        return Verification(frames, counts["hls"], counts["rtl"], divergence, latency, interval, backends)
+            wrong["hls"] = _mismatches(expected, bench.run_hls(*core))
+            if wrong["hls"]:
+                divergence = self._first(named, bench.probe_hls(*core), "HLS")
+        for probability in (0.0, stall) if "rtl" in backends else ():
+            result = bench.run_rtl(*core, stalls=probability, seed=seed)
+            wrong["rtl"] = max(wrong["rtl"], _mismatches(expected, result.outputs))
+            if probability == 0.0:
+                latency, interval = result.latency_cycles, result.interval_cycles or 0.0
+            if result.error or not result.tlast_exact:
+                divergence = divergence or "RTL: TLAST is not at the end of every frame"
+            if wrong["rtl"] and not divergence:
+                divergence = self._first(named, bench.probe_rtl(*core), "RTL")
+        return Verification(len(inputs[0]), wrong["hls"], wrong["rtl"], divergence, latency, interval, backends)
 
-    def _first(self, inputs: dict[str, Array], observed: dict[str, Array], backend: str) -> str:
-        from ..simulator.interpreter import first_divergence
-
+    def _first(self, inputs: dict[str, Array], observed: Mapping[str, Array], backend: str) -> str:
         found = first_divergence(self.graph, inputs, observed)
         return f"{backend}: {found}" if found else f"{backend}: the outputs differ, every node's stream is right"
 
@@ -181,12 +179,11 @@ class Design:
         return write_design(self, Path(folder), x)
 
 
-def _mismatches(expected: dict[str, Array], got: dict[str, Array]) -> int:
+def _mismatches(expected: tuple[Array, ...], got: tuple[Array, ...]) -> int:
     """Frames that differ in any output. Raises IntaglioError where frames are missing."""
-    wrong: Array | None = None
-    for name, values in expected.items():
-        if got[name].shape != values.shape:
-            raise IntaglioError(f"{name}: {got[name].shape} came out instead of {values.shape}", where="verify")
-        differs = (got[name] != values).reshape(len(values), -1).any(axis=1)
-        wrong = differs if wrong is None else wrong | differs
-    return 0 if wrong is None else int(np.count_nonzero(wrong))
+    wrong = np.zeros(len(expected[0]), bool)
+    for position, (right, values) in enumerate(zip(expected, got, strict=True)):
+        if values.shape != right.shape:
+            raise IntaglioError(f"output {position}: {values.shape} came out instead of {right.shape}", where="verify")
+        wrong |= (values != right).reshape(len(right), -1).any(axis=1)
+    return int(np.count_nonzero(wrong))

@@ -26,7 +26,9 @@ def print_facts(facts: Mapping[str, Any], console: Console, *, verbose: bool = F
     share = [f"{100 * total['share'][kind]:.1f} %" for kind in KINDS]
     table.add_row(f"of {board['name']}", "", "", "", *share, "")
     if before is not None:
-        table.add_row("before carving", "", "", "", *(f"{before[k]:,}" for k in KINDS), f"{before['interval_cycles']:,}")
+        table.add_row(
+            "before carving", "", "", "", *(f"{before[k]:,}" for k in KINDS), f"{before['interval_cycles']:,}"
+        )
     console.print(table)
     console.print(
         f"{facts['name']} on {board['title']} at {facts['clock_mhz']:g} MHz: interval {total['interval_cycles']:,} "

@@ -54,7 +54,9 @@ def load_source(path: Path, recipe: Mapping[str, Any] | None = None, epochs: int
     if path.suffix == ".txt":
         return Source(_read_graph(path))
     raise IntaglioError(
-        f"a {path.suffix or 'nameless'} file is no source", where=str(path), hint="a script (.py), a graph.txt, or its folder"
+        f"a {path.suffix or 'nameless'} file is no source",
+        where=str(path),
+        hint="a script (.py), a graph.txt, or its folder",
     )
 
 
@@ -113,7 +115,9 @@ def findings_of(path: Path) -> list[Any]:
     from ..frontend.torch import check
 
     if path.suffix != ".py" or not path.is_file():
-        raise IntaglioError("there is no such script", where=str(path), hint="a .py that defines net() and example_input()")
+        raise IntaglioError(
+            "there is no such script", where=str(path), hint="a .py that defines net() and example_input()"
+        )
     module = load_script(path)
     for name in ("net", "example_input"):
         if not hasattr(module, name):
@@ -123,5 +127,5 @@ def findings_of(path: Path) -> list[Any]:
 
 def _value(thing: Any) -> Any:
     """What a script's attribute says: itself, or what the function or class of that name gives."""
-    is_maker = isinstance(thing, type) or not hasattr(thing, "shape") and not hasattr(thing, "state_dict")
+    is_maker = isinstance(thing, type) or (not hasattr(thing, "shape") and not hasattr(thing, "state_dict"))
     return thing() if is_maker else thing

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from .. import ops
-from ..codegen.env import render
+from ..codegen.env import environment, render
 from ..ir import Kernel, Op, Parts, TensorType
 
-LIBRARY = ("intaglio_fifo", "intaglio_sum_tree")
-"""Library modules that a template may instantiate."""
+
+@cache
+def library() -> dict[str, str]:
+    """The library's modules, rendered, by name."""
+    paths = environment().list_templates(filter_func=lambda path: path.startswith("rtl/lib/"))
+    return {path.split("/")[-1].split(".")[0]: render(path) for path in sorted(paths)}
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,17 @@ class Specimen:
     def rtl(self) -> str:
         return self.make_rtl()
 
+    @cached_property
+    def sources(self) -> dict[str, str]:
+        """The module and the library modules under it: text by name."""
+        found = {self.module: self.rtl}
+        while missing := {n: t for n, t in library().items() if n not in found and n in "".join(found.values())}:
+            found |= missing
+        return found
+
     def fingerprint(self, *context: str) -> str:
         """A hash of the RTL (comments apart), its parameters and the context: the same hash, the same measurement."""
-        sources = [self.rtl, *(render(f"rtl/lib/{name}.sv.j2") for name in LIBRARY if name in self.rtl)]
-        code = re.sub(r"//[^\n]*", "", "\n".join(sources))
+        code = re.sub(r"//[^\n]*", "", "\n".join(self.sources.values()))
         words = " ".join(code.split())
         return sha256(repr((words, self.parameters, self.dsp, context)).encode()).hexdigest()[:16]
 
@@ -63,12 +74,12 @@ class Specimen:
 Draw = tuple[Op, Kernel, tuple[TensorType, ...]]
 
 
-def specimens(limit: int | None = None, only: Sequence[str] = ()) -> Iterator[Specimen]:
-    """All specimens; with a limit, the first so many, kinds taking turns; of all kinds, or only of some."""
+def specimens(limit: int | None = None) -> Iterator[Specimen]:
+    """All specimens; with a limit, the first so many, kinds taking turns."""
     count = 0
     for index in range(max(COUNTS.values())):
         for kind, total in COUNTS.items():
-            if index >= total or (limit is not None and count >= limit) or (only and kind not in only):
+            if index >= total or (limit is not None and count >= limit):
                 continue
             made = specimen(kind, index)
             if made is not None:
@@ -82,8 +93,7 @@ def specimen(kind: str, index: int) -> Specimen | None:
     if kind in _LINKS:
         link, text, parameters = _LINKS[kind](rng)
         if kind == "fifo":
-            source = "rtl/lib/intaglio_fifo.sv.j2"
-            return Specimen(kind, index, text, False, link.parts, lambda: render(source), parameters)
+            return Specimen(kind, index, text, False, link.parts, lambda: library()["intaglio_fifo"], parameters)
         source, name = f"rtl/{link.template}.sv.j2", f"{kind}_{index}"
         return Specimen(kind, index, text, False, link.parts, lambda: render(source, **link.params(), module=name))
     op, kernel, ins = _OPS[kind](rng, index)
@@ -314,19 +324,19 @@ def _fork(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ..
 _LINKS = {"fifo": _fifo, "width": _width, "fork": _fork}
 
 COUNTS = {
-    "dense": 60,
-    "conv2d": 48,
-    "threshold": 20,
-    "mul_shift": 20,
-    "shift": 12,
-    "max_pool": 16,
-    "sum_pool": 16,
-    "add": 8,
-    "argmax": 8,
-    "flatten": 10,
-    "fifo": 24,
-    "width": 12,
-    "fork": 3,
+    "dense": 36,
+    "conv2d": 25,
+    "threshold": 15,
+    "mul_shift": 15,
+    "shift": 8,
+    "max_pool": 9,
+    "sum_pool": 9,
+    "add": 5,
+    "argmax": 6,
+    "flatten": 6,
+    "fifo": 16,
+    "width": 10,
+    "fork": 2,
 }
 """How many of each kind are measured."""
 

@@ -9,11 +9,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..codegen import driver, hls, ip, rtl, testbench
 from ..errors import IntaglioError
-from ..ir import print_graph
+from ..ir import Array, print_graph
 from ..report.page import render_page
 from ..simulator import border
 from ..simulator.interpreter import run
@@ -32,16 +30,15 @@ def write_design(design: Design, folder: Path, x: Any = None) -> Path:
         IntaglioError: where the folder holds something else, cannot be written, or the disk is full; nothing is left.
     """
     check_free(folder)
-    files = {"graph.txt": print_graph(design.graph)}
-    parts = (
-        ("rtl", rtl.render_rtl(design.netlist, design.name)),
-        ("hls", hls.render_hls(design.netlist, design.name)),
-        ("", _vectors(design, x)),
-        ("", ip.render_ip(design.netlist, design.name, design.board, design.clock_mhz)),
-        ("", driver.render_driver(design.netlist, design.name, design.board)),
-    )
-    for prefix, rendered in parts:
-        files |= {f"{prefix}/{name}" if prefix else name: text for name, text in rendered.items()}
+    netlist, name, board, clock = design.netlist, design.name, design.board, design.clock_mhz
+    files = {
+        "graph.txt": print_graph(design.graph),
+        **rtl.render_rtl(netlist, name),
+        **hls.render_hls(netlist, name, part=board.part, clock_mhz=clock),
+        **testbench.render_testbench(netlist, name, *_vectors(design, x)),
+        **ip.render_ip(netlist, name, board, clock),
+        **driver.render_driver(netlist, name, board),
+    }
     facts = design.facts()
     files["report.json"] = json.dumps(facts, indent=1) + "\n"
     files["report.html"] = render_page(facts)
@@ -82,17 +79,12 @@ def check_free(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _vectors(design: Design, x: Any) -> dict[str, str]:
+def _vectors(design: Design, x: Any) -> tuple[list[Array], list[Array]]:
     """The testbenches' inputs and expected outputs: of x, or of random integers within the input's range."""
-    if x is None:
-        rng = np.random.default_rng(0)
-        inputs = {
-            name: rng.integers(kind.lo_array, kind.hi_array, (VECTORS, *kind.shape), endpoint=True)
-            for name, kind in design.graph.inputs.items()
-        }
-    else:
-        inputs = border.to_integers(design.graph, x)
-    return testbench.render_vectors(design.netlist, design.name, inputs, run(design.graph, inputs))
+    samples = border.random_inputs(design.graph, VECTORS) if x is None else x
+    inputs = border.to_integers(design.graph, samples)
+    outputs = run(design.graph, inputs)
+    return [inputs[name] for name in design.graph.inputs], [outputs[name] for name in design.graph.outputs]
 
 
 def redraw(folder: Path) -> dict[str, Any]:
@@ -102,6 +94,8 @@ def redraw(folder: Path) -> dict[str, Any]:
         (folder / "report.html").write_text(render_page(facts))
     except (OSError, KeyError, json.JSONDecodeError) as error:
         raise IntaglioError(
-            f"there is no design to report: {error}", where=str(folder), hint="name a folder that `intaglio compile` wrote"
+            f"there is no design to report: {error}",
+            where=str(folder),
+            hint="name a folder that `intaglio compile` wrote",
         ) from None
     return facts

@@ -112,7 +112,7 @@ class _Translator:
     def _outputs(self, node: fx.Node) -> None:
         for result in node.args[0]:  # type: ignore[union-attr]
             value = self.values.get(result) if isinstance(result, fx.Node) else None
-            if value is None:
+            if value is None or not isinstance(result, fx.Node):
                 raise IntaglioError(
                     f"the network returns {result}, which is not computed from its input", hint="return tensors only"
                 )

@@ -93,8 +93,9 @@ def batch_norm(a: Arguments) -> Value:
     momentum, epsilon = float(a.take("momentum")), float(a.take("eps"))
     if momentum == 0.0:
         raise Refusal("momentum is None or 0", "a momentum between 0 and 1, such as 0.1")
-    arrays = [v if x.order is None else v[x.order] for v in (mean, variance, weight, bias)]
-    return a.emit(BatchNorm(*arrays, epsilon, momentum), x, order=x.order)
+    if x.order is not None:
+        mean, variance, weight, bias = (v[x.order] for v in (mean, variance, weight, bias))
+    return a.emit(BatchNorm(mean, variance, weight, bias, epsilon, momentum), x, order=x.order)
 
 
 @rule("relu", "relu_")

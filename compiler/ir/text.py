@@ -1,10 +1,10 @@
 """The graph as text: `parse_graph(print_graph(g)) == g`, constants included.
 
-    intaglio graph 1
-    input x: i8[28x28x1] -128..127 * 1/128
-    conv1 = conv2d(x) weight=#0 bias=#1 stride=(1, 1) padding=(2, 2, 2, 2)   // -> i14[28x28x6] -4000..4100 @ net.py:7
-    output conv1
-    #0 int64 6x5x5x1 base64...
+intaglio graph 1
+input x: i8[28x28x1] -128..127 * 1/128
+conv1 = conv2d(x) weight=#0 bias=#1 stride=(1, 1) padding=(2, 2, 2, 2)   // -> i14[28x28x6] -4000..4100 @ net.py:7
+output conv1
+#0 int64 6x5x5x1 base64...
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
+from .executors import Executor, conv_executor
 from .hardware import VERILOG_STYLE, distinct_lanes, folds, memory_part, memory_style, stream_params, width_of
 from .multiply_accumulate import LATENCY, mac_params, mac_parts, multiplier_choices
 from .sliding import Raster, RowBuffer
@@ -52,6 +53,9 @@ class Conv2d(Op, name="conv2d"):
         windows = self.window.view(x, 0)
         rows = windows.reshape(*windows.shape[:3], -1)
         return integers(matmul(rows, self.weight.reshape(len(self.bias), -1).T, magnitude_of(x))) + self.bias
+
+    def executor(self, x: TensorType) -> Executor:
+        return conv_executor(self.weight, self.bias, self.window, x, self.run)
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return free_labels(x.channels, len(self.bias))
@@ -117,7 +121,6 @@ class Conv2d(Op, name="conv2d"):
             "pad_top": reach[0],
             "pad_bottom": reach[1],
             "pad_left": reach[2],
-            "pad_right": reach[3],
             "pads": any(reach),
             "image_rows": x.shape[0],
             "image_columns": x.shape[1],
@@ -202,12 +205,11 @@ def _window_parts(form: Raster, x: TensorType) -> Parts:
 
 
 def _padding_parts(form: RowBuffer | Raster, row: int, column: int, word: int) -> Parts:
-    """A comparison for each side that is padded, and the choice between pixel and 0."""
-    top, bottom, left, right = map(bool, form.reach)
+    """Is this a pixel or padding, and the choice between the pixel and 0."""
     if not any(form.reach):
         return ()
     return (
-        Part("constant_comparator", top + bottom, {"bits": row}),
-        Part("constant_comparator", left + right, {"bits": column}),
+        Part("constant_comparator", 1, {"bits": row}),
+        Part("constant_comparator", 1, {"bits": column}),
         Part("mux", 1, {"inputs": 2, "bits": word}),
     )

@@ -17,6 +17,7 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
+from .executors import Executor, dense_executor
 from .hardware import VERILOG_STYLE, distinct_lanes, folds, memory_part, memory_style, stream_params, width_of
 from .multiply_accumulate import LATENCY, mac_params, mac_parts, multiplier_choices
 
@@ -37,6 +38,9 @@ class Dense(Op, name="dense"):
 
     def run(self, x: Array) -> Array:
         return integers(matmul(x, self.weight.T, magnitude_of(x))) + self.bias
+
+    def executor(self, x: TensorType) -> Executor:
+        return dense_executor(self.weight, self.bias, x, self.run)
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return free_labels(x.channels, len(self.bias))

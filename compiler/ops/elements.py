@@ -11,16 +11,17 @@ def is_bipolar(kind: TensorType) -> bool:
     return kind.dtype is not None and kind.dtype.bipolar
 
 
-def element_params(kind: TensorType, word: str, index: str = "p") -> dict[str, Any]:
-    """Element `index` of the vector `word`.
+def element_params(kind: TensorType, vector: str, word: str) -> dict[str, Any]:
+    """Element `p` of a beat, `vector` in SystemVerilog and `word` in C++.
 
-    rtl: a SystemVerilog expression that a size cast extends by its sign. cpp_type, cpp: a C++ type and what to
-    initialise it with.
+    rtl: an expression that a size cast extends by its sign. type, cpp: a C++ type and what to initialise it with.
     """
-    select = f"{word}[{index}*{kind.bits} +: {kind.bits}]"
-    piece = f"{word}.range({kind.bits} * {index} + {kind.bits - 1}, {kind.bits} * {index})"
+    bits = kind.bits
     if is_bipolar(kind):
-        return {"rtl": f"$signed({{!{word}[{index}], 1'b1}})", "cpp_type": "ap_int<2>", "cpp": f"{word}[{index}] ? 1 : -1"}
-    if kind.signed:
-        return {"rtl": f"$signed({select})", "cpp_type": f"ap_int<{kind.bits}>", "cpp": piece}
-    return {"rtl": select, "cpp_type": f"ap_uint<{kind.bits}>", "cpp": piece}
+        return {"rtl": f"$signed({{!{vector}[p], 1'b1}})", "type": "ap_int<2>", "cpp": f"{word}[p] ? 1 : -1"}
+    select = f"{vector}[p*{bits} +: {bits}]"
+    return {
+        "rtl": f"$signed({select})" if kind.signed else select,
+        "type": f"ap_{'' if kind.signed else 'u'}int<{bits}>",
+        "cpp": f"{word}.range({bits} * p + {bits - 1}, {bits} * p)",
+    }

@@ -1,7 +1,7 @@
 """Fast forms of the operators for the simulator: each equal to `Op.run` on the proven types, on every input.
 
-Integers travel as floats wherever the bounds prove that to be exact (float32 up to 2^24, float64 up to 2^53), since BLAS
-and NumPy's vector units are fastest there. Where nothing faster is proven, the operator's own `run` is the executor.
+Integers travel as floats wherever the bounds prove it exact (float32 up to 2^24, float64 up to 2^53), since BLAS and
+NumPy's vector units are fastest there. Where nothing faster is proven, the operator's own `run` is the executor.
 All constants are prepared once; arrays that come in are never written to.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..ir import Array, Int64, TensorType
-from .exact import carrier
-from .window import Pair, Window
+from .exact import FLOAT64_EXACT, carrier
+from .window import Window
 
 Executor = Callable[..., Array]
 Float = npt.NDArray[np.floating[Any]]
@@ -32,8 +32,8 @@ BAND_LIMIT = 1 << 21
 
 def float_carrier(*magnitudes: int) -> npt.DTypeLike | None:
     """The float type that holds all integers of these magnitudes, None if there is none."""
-    dtype = carrier(max(magnitudes))
-    return dtype if dtype in (np.float32, np.float64) else None
+    widest = max(magnitudes)
+    return carrier(widest) if widest <= FLOAT64_EXACT else None
 
 
 def dense_executor(weight: Int64, bias: Int64, x: TensorType, run: Executor) -> Executor:
@@ -44,7 +44,7 @@ def dense_executor(weight: Int64, bias: Int64, x: TensorType, run: Executor) -> 
     matrix = np.ascontiguousarray(weight.T.astype(dtype))
     start = bias.astype(dtype)
 
-    def execute(x: Array) -> Array:
+    def execute(x: Any) -> Any:
         flat = x.reshape(-1, matrix.shape[0]).astype(dtype, copy=False)
         result = flat @ matrix
         result += start
@@ -67,7 +67,7 @@ def conv_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, run
     down, right = window.stride
 
     def span(tile: int) -> int:
-        return ((tile - 1) * right + kernel_columns) * channels
+        return int(((tile - 1) * right + kernel_columns) * channels)
 
     def cost(tile: int) -> float:
         segments = width // tile * kernel_rows
@@ -88,7 +88,7 @@ def conv_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, run
     start = np.tile(bias.astype(dtype), tile)
     pad = _padder(window, x, 0, dtype)
 
-    def execute(x: Array) -> Array:
+    def execute(x: Any) -> Any:
         image = pad(x)
         frame, row, pixel, element = image.strides
         rows = np.lib.stride_tricks.as_strided(
@@ -104,18 +104,25 @@ def conv_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, run
     return execute
 
 
-def pool_executor(
-    window: Window, x: TensorType, combine: Callable[..., Any], fill: int, reach: int, run: Executor
-) -> Executor:
-    """A pool, rows first, then columns. combine: np.maximum or np.add. reach: a bound of every |result|."""
-    dtype = float_carrier(x.magnitude, reach, abs(fill))
-    if dtype is None:
-        return run
+def max_pool_executor(window: Window, x: TensorType, run: Executor) -> Executor:
+    """The largest of each window; the padding is no larger than anything."""
+    dtype = float_carrier(x.magnitude)
+    return run if dtype is None else _pool(window, x, np.maximum, min(x.lo), dtype)
+
+
+def sum_pool_executor(window: Window, x: TensorType, run: Executor) -> Executor:
+    """The sum of each window."""
+    dtype = float_carrier(window.kernel[0] * window.kernel[1] * x.magnitude)
+    return run if dtype is None else _pool(window, x, np.add, 0, dtype)
+
+
+def _pool(window: Window, x: TensorType, combine: Callable[..., Any], fill: int, dtype: npt.DTypeLike) -> Executor:
+    """Rows first, then columns."""
     height, width, channels = window.output_shape(x, x.channels, "pool")
     (kernel_rows, kernel_columns), (down, right) = window.kernel, window.stride
     pad = _padder(window, x, fill, dtype)
 
-    def execute(x: Array) -> Array:
+    def execute(x: Any) -> Any:
         image = pad(x)
         flat = image.reshape(*image.shape[:2], -1)
         rows = _combined(combine, [flat[:, k : k + (height - 1) * down + 1 : down] for k in range(kernel_rows)])
@@ -138,18 +145,18 @@ def add_executor(a: TensorType, b: TensorType, run: Executor) -> Executor:
 def _reach(weight: Int64, bias: Int64, x: TensorType) -> int:
     """A bound of every operand, product and partial sum, in any order."""
     flat = np.abs(weight).reshape(len(bias), -1)
-    heaviest = max(map(sum, flat.tolist()), default=0)
+    heaviest = int(flat.sum(axis=1).max(initial=0))
     return max(heaviest * max(x.magnitude, 1) + int(np.abs(bias).max(initial=0)), x.magnitude)
 
 
-def _padder(window: Window, x: TensorType, fill: int, dtype: npt.DTypeLike) -> Callable[[Array], Array]:
+def _padder(window: Window, x: TensorType, fill: int, dtype: npt.DTypeLike) -> Callable[[Array], Any]:
     """The image in the carrier type, contiguous, with its padding."""
     height, width, channels = x.shape
     top, bottom, left, right = window.padding
     if not any(window.padding):
         return lambda image: np.ascontiguousarray(image, dtype)
 
-    def pad(image: Array) -> Array:
+    def pad(image: Array) -> Any:
         framed = np.full((len(image), top + height + bottom, left + width + right, channels), fill, dtype)
         framed[:, top : top + height, left : left + width] = image
         return framed
@@ -157,13 +164,8 @@ def _padder(window: Window, x: TensorType, fill: int, dtype: npt.DTypeLike) -> C
     return pad
 
 
-def _combined(combine: Callable[..., Any], pieces: list[Array]) -> Array:
+def _combined(combine: Callable[..., Any], pieces: list[Any]) -> Any:
     if len(pieces) == 1:
         return pieces[0]
     result = combine(pieces[0], pieces[1])
     return reduce(lambda total, piece: combine(total, piece, out=total), pieces[2:], result)
-
-
-def pool_magnitude(kernel: Pair, x: TensorType) -> int:
-    """A bound of the sum of one window."""
-    return kernel[0] * kernel[1] * x.magnitude

@@ -17,6 +17,7 @@ from .hardware import (
     VERILOG_STYLE,
     beat_steps,
     braces,
+    distinct_lanes,
     folds,
     hex_literal,
     memory_part,
@@ -43,6 +44,10 @@ def constant_field(values: Int64) -> Field:
 
 def lane_kernels(x: TensorType) -> Iterator[Kernel]:
     return (Kernel(pe=lanes, simd=lanes) for lanes in range(1, x.channels + 1))
+
+
+def lane_choices(x: TensorType) -> Iterator[Kernel]:
+    return (Kernel(pe=lanes, simd=lanes) for lanes in distinct_lanes(x.channels))
 
 
 def lane_lanes(kernel: Kernel) -> tuple[tuple[int, ...], int]:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Op, TensorType
-from .accumulate import same_labels
+from ..ir import Array, TensorType
 from .exact import integers
+from .executors import Executor, max_pool_executor
+from .pool import Pool
 from .window import Padding, Pair, Window
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MaxPool(Op, name="max_pool"):
+class MaxPool(Pool, name="max_pool"):
     """padding: top, bottom, left, right, each smaller than the kernel, so that every window sees the image."""
+
+    combine = "max"
 
     kernel: Pair
     stride: Pair
@@ -35,5 +38,5 @@ class MaxPool(Op, name="max_pool"):
         smallest = np.iinfo(np.int64).min
         return np.asarray(self.window.view(integers(x), smallest).max(axis=(3, 4)))
 
-    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
-        return same_labels(x.channels)
+    def executor(self, x: TensorType) -> Executor:
+        return max_pool_executor(self.window, x, self.run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import add
 from typing import Any, Self
@@ -14,9 +14,12 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
-from .lanewise import constant_field, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
-from .multiply_accumulate import nonzero_digits
+from .executors import Executor
+from .hardware import folds, weight_type
+from .lanewise import constant_field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .multiply_accumulate import DSP_PRODUCT_BITS, nonzero_digits
 from .shift_clip import operand_of, products, shift_clip_params, shift_clip_parts
+from .staircase_executor import staircase_executor
 
 LATENCY = 3
 """Cycles from a step to its output beat: the operands' register, the sum's and the result's."""
@@ -42,6 +45,9 @@ class MulShift(Op, name="mul_shift"):
     def run(self, x: Array) -> Array:
         return np.clip((integers(x) * self.multiplier + self.addend) >> self.shift, self.lo, self.hi)
 
+    def executor(self, x: TensorType) -> Executor:
+        return staircase_executor(self.run, x)
+
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
 
@@ -50,6 +56,16 @@ class MulShift(Op, name="mul_shift"):
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
         return lane_kernels(x)
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        wide = (x.bits + (not x.signed)) * weight_type(self.multiplier).bits >= DSP_PRODUCT_BITS
+        for kernel in lane_choices(x):
+            yield kernel
+            if wide:
+                yield replace(kernel, multiplier="dsp")
+
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return x.pixels * folds(x.channels, kernel.simd)
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
         return lane_lanes(kernel)
@@ -87,5 +103,5 @@ class MulShift(Op, name="mul_shift"):
             sizes = {"a": bits, "b": context["multiplier"]["bits"]}
             parts.append(Part(f"{kernel.multiplier}_multiplier", lanes, sizes))
         parts.append(Part("adder", lanes, {"bits": context["sum_bits"]}))
-        parts.append(Part("register", lanes, {"bits": context["sum_bits"]}))
+        parts.append(Part("register", lanes, {"bits": context["sum_bits"] - context["shift"]}))  # what the shift keeps
         return (*parts, *shift_clip_parts(lanes, context))

@@ -105,10 +105,13 @@ def elaborate(graph: Graph, schedule: Schedule) -> Netlist:
         lanes[node.name] = node.op.lanes(schedule.kernels[node.name], *graph.input_types(node))
     blocks: list[Block] = []
     channels: list[Channel] = []
+    forks: set[str] = set()
 
     def channel(name: str, tensor: str, beat: int, source: tuple[str, int], sink: tuple[str, int]) -> None:
         border = not source[0] or not sink[0]
         depth = schedule.depths.get(name, 0 if border else schedule.spare)
+        if source[0] in forks:  # a copy is valid while the others are ready: no other stream may see that (AXI forbids)
+            depth = max(depth, schedule.spare, 1)
         channels.append(Channel(name, tensor, graph.types[tensor], beat, depth, source, sink))
 
     def distribute(tensor: str, beat: int, source: tuple[str, int]) -> None:
@@ -121,6 +124,7 @@ def elaborate(graph: Graph, schedule: Schedule) -> Netlist:
             name = f"{tensor}_fork"
             channel(f"{tensor}__fork", tensor, beat, source, (name, 0))
             blocks.append(_link_block(name, fork, len(readers)))
+            forks.add(name)
             source = (name, 0)
         for copy, (reader, port, wanted) in enumerate(readers):
             here = (source[0], source[1] + copy)

@@ -11,6 +11,7 @@ of its channels.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -24,6 +25,7 @@ from .hardware import (
     VERILOG_STYLE,
     distinct_lanes,
     folds,
+    hex_literal,
     memory_part,
     memory_style,
     stream_params,
@@ -204,6 +206,7 @@ class Pool(Op):
         context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
         rows, columns = plan.rows, plan.columns
         tap, across, result = self._types(plan, x)
+        padding = tap.lo if self.combine == "max" else 0
         counters = [
             {"name": name, "size": size, "bits": width_of(size)}
             for name, size in (("fold", plan.folds), ("column", columns.size), ("row", rows.size))
@@ -214,19 +217,21 @@ class Pool(Op):
             counter["advance"] = " && ".join(["step", *before])
         return context | {
             "combine": self.combine,
+            "sums": int(self.combine == "sum"),
             "apart": plan.apart,
             "latency": plan.latency,
             "steps": plan.steps,
-            "element": element_params(x, "s0_data") | {"cpp": element_params(x, "word")["cpp"]},
+            "element": element_params(x, "s0_data", "word"),
             "converts": is_bipolar(x) or tap.bits != x.bits,
             "tap_bits": tap.bits,
             "tap_type": _cpp(tap),
-            "padding_word": f"{{LANES{{{tap.bits}'h{tap.lo & ((1 << tap.bits) - 1) if self.combine == 'max' else 0:x}}}}}",
-            "padding_value": tap.lo if self.combine == "max" else 0,
+            "padding": padding,
+            "padding_word": hex_literal(padding & ((1 << tap.bits) - 1), tap.bits),
             "across_bits": across.bits,
             "across_type": _cpp(across),
             "result_type": _cpp(result),
-            "signed": result.signed,
+            "sign": "signed " if result.signed else "",
+            "signed": int(result.signed),
             "counters": counters,
             "phases": [
                 {"name": f"{a.name}_phase", "of": a.name, "stride": a.stride, "bits": width_of(a.stride)}
@@ -244,8 +249,10 @@ class Pool(Op):
             "first": both(rows.first, columns.first),
             "continues": columns.kernel > 1 and plan.folds == 1,
             "column_first": columns.first,
-            "live": both(rows.live if rows.kernel == 1 else "1", columns.live),
-            "leaves": columns.leaves,
+            "live": columns.live,
+            "leaves": columns.leaves if plan.apart else columns.done,
+            "place": "fold" if plan.words == plan.folds else "window * FOLDS + fold",
+            "columns": columns.size,
             "words": plan.words,
             "address_bits": width_of(plan.words),
             "address_is_fold": plan.words == plan.folds,
@@ -259,16 +266,16 @@ class Pool(Op):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         plan, lanes = self.plan(kernel, x), kernel.simd
         types = self._types(plan, x)
-        tap, across, result = (t.bits for t in types)
+        tap, _, result = types
         parts = [
-            Part("register", 1, {"bits": lanes * tap}),
-            Part("register", 1, {"bits": lanes * result}),
+            Part("register", 1, {"bits": lanes * tap.bits}),
+            Part("register", 1, {"bits": lanes * result.bits}),
             Part("control"),
         ]
         sizes = [plan.folds, plan.columns.size, plan.rows.size]
         sizes += [a.stride for a in (plan.rows, plan.columns) if a.has_phase]
         parts += [Part("counter", 1, {"bits": width_of(size)}) for size in sizes if size > 1]
-        body = self._apart_parts(plan, kernel, result) if plan.apart else self._sliding_parts(plan, kernel, types)
+        body = self._apart_parts(plan, kernel, result.bits) if plan.apart else self._sliding_parts(plan, kernel, types)
         return (*parts, *body)
 
     def _combiners(self, count: int, bits: int) -> Parts:
@@ -296,14 +303,16 @@ class Pool(Op):
     def _sliding_parts(self, plan: Plan, kernel: Kernel, types: tuple[IntType, IntType, IntType]) -> Parts:
         lanes, (tap, across, result) = kernel.simd, (t.bits for t in types)
         rows, columns = plan.rows, plan.columns
-        parts = [*self._combiners(lanes * (columns.kernel - 1), across), *self._combiners(lanes * (rows.kernel - 1), result)]
+        parts = [*self._combiners(lanes * (columns.kernel - 1), across)]
+        parts += self._combiners(lanes * (rows.kernel - 1), result)
         parts += _lines(columns.kernel - 1, plan.folds, lanes * tap, kernel)
         parts += _lines(rows.kernel - 1, plan.line, lanes * across, kernel)
         parts += [Part("register", 1, {"bits": lanes * across})] if plan.middle else []
         if both(rows.real, columns.real) != "1":
             parts.append(Part("mux", 1, {"inputs": 2, "bits": lanes * tap}))
-        tests = [(axis, both(axis.real, axis.done).count("=") + axis.real.count("<")) for axis in (rows, columns)]
-        parts += [Part("constant_comparator", n, {"bits": width_of(axis.size)}) for axis, n in tests if n]
+        for axis in (rows, columns):
+            if count := len(re.findall(r"[<>=]=?", both(axis.real, axis.done))):
+                parts.append(Part("constant_comparator", count, {"bits": width_of(axis.size)}))
         return tuple(parts)
 
 

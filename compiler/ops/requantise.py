@@ -20,6 +20,8 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, TensorType
 from .accumulate import same_labels
 from .exact import integers, magnitude_of
+from .executors import Executor
+from .staircase_executor import staircase_executor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,6 +62,9 @@ class Requantise(Op, name="requantise"):
         wide = integers(x).astype(dtype)
         quotient = (wide * np.array(multiplier, dtype) + np.array(addend, dtype)) // np.array(denominator, dtype)
         return np.clip(quotient, self.lo, self.hi).astype(np.int64)
+
+    def executor(self, x: TensorType) -> Executor:
+        return staircase_executor(self.run, x)
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)

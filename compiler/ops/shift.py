@@ -14,8 +14,11 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
-from .lanewise import constant_field, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .executors import Executor
+from .hardware import folds
+from .lanewise import constant_field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
 from .shift_clip import operand_of, shift_clip_params, shift_clip_parts
+from .staircase_executor import staircase_executor
 
 LATENCY = 2
 """Cycles from a step to its output beat: the operands' register and the result's."""
@@ -40,6 +43,9 @@ class Shift(Op, name="shift"):
     def run(self, x: Array) -> Array:
         return np.clip((integers(x) + self.addend) >> self.shift, self.lo, self.hi)
 
+    def executor(self, x: TensorType) -> Executor:
+        return staircase_executor(self.run, x)
+
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
 
@@ -48,6 +54,12 @@ class Shift(Op, name="shift"):
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
         return lane_kernels(x)
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        return lane_choices(x)
+
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return x.pixels * folds(x.channels, kernel.simd)
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
         return lane_lanes(kernel)

@@ -27,6 +27,8 @@ STEP_LIMIT = 1 << 10
 TABLE_LIMIT = 1 << 22
 """Entries of the largest table."""
 
+Clip = tuple[Any, Any]
+
 
 @dataclass(frozen=True)
 class Stairs:
@@ -80,35 +82,39 @@ def find_stairs(run: Executor, x: TensorType) -> Stairs | None:
     return Stairs(low, high, right, first, last, direction)
 
 
-def _affine(run: Executor, stairs: Stairs, x: TensorType, dtype: npt.DTypeLike) -> Executor | None:
+def _affine(run: Executor, stairs: Stairs, x: TensorType, narrowest: npt.DTypeLike) -> Executor | None:
     slope, offset = _line(stairs)
-    low, high = int(np.minimum(stairs.first, stairs.last).min()), int(np.maximum(stairs.first, stairs.last).max())
+    low, high = np.minimum(stairs.first, stairs.last), np.maximum(stairs.first, stairs.last)
     expected = integers(run(stairs.points))
-    for kind in (np.float32, np.float64):
-        if np.dtype(kind).itemsize < np.dtype(dtype).itemsize:
+    for dtype in (np.float32, np.float64):
+        if np.dtype(dtype).itemsize < np.dtype(narrowest).itemsize:
             continue
-        points = stairs.points.astype(kind)
-        multiplier, addend = slope.astype(kind), offset.astype(kind)
-        clipped = [bool((e != expected).any()) for e in (_floor(points, multiplier, addend),)][0]
-        if not (np.clip(_floor(points, multiplier, addend), low, high) == expected).all():
-            continue
-        return _affine_executor(multiplier, addend, (low, high) if clipped else None, x)
+        multiplier: Any = slope.astype(dtype)
+        addend: Any = offset.astype(dtype)
+        points: Any = stairs.points.astype(dtype)
+        level = _floor(points, multiplier, addend)
+        # the cheapest clip that does: none, one for all channels, one for each
+        clips: tuple[Clip | None, ...] = (None, (low.min(), high.max()), (low, high))
+        for clip in clips:
+            if (expected == (level if clip is None else np.clip(level, *clip))).all():
+                return _affine_executor(multiplier, addend, clip, x)
     return None
 
 
-def _affine_executor(multiplier: Float, addend: Float, clip: tuple[int, int] | None, x: TensorType) -> Executor:
-    # long contiguous rows (a row of pixels, not the channels of one) keep NumPy's inner loops long
+def _affine_executor(multiplier: Float, addend: Float, clip: Clip | None, x: TensorType) -> Executor:
+    # rows of pixels, not the channels of one pixel, keep NumPy's inner loops long
     width = x.shape[-2] if len(x.shape) > 1 else 1
     slopes, offsets = np.tile(multiplier, width), np.tile(addend, width)
     dtype = multiplier.dtype
+    ends = [np.tile(np.asarray(end, dtype), width) if np.ndim(end) else dtype.type(end) for end in clip or ()]
 
     def execute(x: Array) -> Array:
         rows = np.ascontiguousarray(x).reshape(-1, len(slopes))
         result = np.multiply(rows, slopes, dtype=dtype)
         result += offsets
         np.floor(result, out=result)
-        if clip is not None:
-            np.clip(result, *clip, out=result)
+        if ends:
+            np.clip(result, *ends, out=result)
         return result.reshape(x.shape)
 
     return execute
@@ -139,8 +145,11 @@ def _line(stairs: Stairs) -> tuple[Float, Float]:
         at = above - slope * (steps - centre)
         return at.max(axis=0), (at + slope).min(axis=0)
 
-    left, right = np.zeros(len(direction)), np.full(len(direction), float(levels))
-    for _ in range(90):
+    # the first and the last step alone leave this much: count - 1 levels in not quite, or not much more than, their span
+    span = steps[-1] - steps[0]
+    left = np.maximum(count - 1, 0) / (span + 1)
+    right = np.where(span > 1, np.maximum(count - 1, 0) / np.maximum(span - 1, 1), levels + 1.0)
+    for _ in range(70):
         third = (right - left) / 3
         one, two = left + third, right - third
         (a, b), (c, d) = interval(one), interval(two)
@@ -149,7 +158,7 @@ def _line(stairs: Stairs) -> tuple[Float, Float]:
     slope = (left + right) / 2
     lowest, highest = interval(slope)
     offset = (lowest + highest) / 2 - slope * centre
-    # rising: first + floor(m t + b); falling: first - floor(m t + b), which is first + 1 + floor(-(m t + b)) off integers
+    # rising: first + floor(m t + b); falling: first - floor(m t + b) = first + 1 + floor(-(m t + b)), off integers
     flat = direction == 0
     rising = direction > 0
     slope = np.where(flat, 0.0, slope * direction)

@@ -7,15 +7,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..ir import Array, Int64, Op, TensorType
-from .accumulate import same_labels
+from ..ir import Array, TensorType
 from .exact import integers
+from .executors import Executor, sum_pool_executor
+from .pool import Pool
 from .window import Padding, Pair, Window
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SumPool(Op, name="sum_pool"):
+class SumPool(Pool, name="sum_pool"):
     """divisor: what the real average divides by; it only scales the output's real meaning, never its integers."""
+
+    combine = "sum"
 
     kernel: Pair
     stride: Pair
@@ -38,5 +41,5 @@ class SumPool(Op, name="sum_pool"):
     def run(self, x: Array) -> Array:
         return np.asarray(self.window.view(integers(x), 0).sum(axis=(3, 4)))
 
-    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
-        return same_labels(x.channels)
+    def executor(self, x: TensorType) -> Executor:
+        return sum_pool_executor(self.window, x, self.run)

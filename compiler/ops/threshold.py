@@ -17,7 +17,10 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
-from .lanewise import Field, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .executors import Executor
+from .hardware import folds
+from .lanewise import Field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .staircase_executor import staircase_executor
 
 LATENCY = 2
 """Cycles from a step to its output beat: the operands' register and the result's."""
@@ -48,6 +51,9 @@ class Threshold(Op, name="threshold"):
             result[..., channel] = np.searchsorted(row, x[..., channel], side="right")
         return result
 
+    def executor(self, x: TensorType) -> Executor:
+        return staircase_executor(self.run, x)
+
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
 
@@ -56,6 +62,12 @@ class Threshold(Op, name="threshold"):
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
         return lane_kernels(x)
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        return lane_choices(x)
+
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return x.pixels * folds(x.channels, kernel.simd)
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
         return lane_lanes(kernel)

@@ -29,7 +29,7 @@ def default_cost(form: Op, x: TensorType) -> float:
     """Roughly the LUTs of one lane, and of the tables that hold its parameters."""
     bits, table = x.bits, x.channels / 64
     if isinstance(form, Threshold):
-        levels = form.thresholds.shape[1]
+        levels = int(form.thresholds.shape[1])
         return levels * bits + levels * bits * table
     clip = 2.0 * max(abs(form.lo), abs(form.hi)).bit_length() if isinstance(form, MulShift | Shift) else 0.0
     if isinstance(form, Shift):

@@ -69,7 +69,7 @@ class _Lowering:
                 raise IntaglioError(
                     f"{node.name} is {node.op.name}, which is not lowered", where=node.loc or node.name, hint=FREEZE
                 )
-            self.pending[node.name] = rule(self, node)
+            self.pending[node.name] = rule(self, node, node.op)
         outputs = tuple(self._output(name) for name in self.source.outputs)
         return Graph(self.inputs, tuple(self.nodes.values()), outputs)
 
@@ -94,8 +94,8 @@ class _Lowering:
         self.pending[name] = Pending.codes(name, kind.channels, scale)
 
     # -- one rule an operator --------------------------------------------------------------------------------------
-    def quantise(self, node: Node) -> Pending:
-        op, x = node.op, self._in(node)
+    def quantise(self, node: Node, op: Quantise) -> Pending:
+        x = self._in(node)
         scale = _scale(op, node.loc or node.name)
         x = self._upright(x)
         kind = self.types[x.tensor]
@@ -107,25 +107,25 @@ class _Lowering:
         self._emit(node, Requantise(slope, offset, lo, op.hi, scale), x)
         return Pending.codes(node.name, kind.channels, scale)
 
-    def layer(self, node: Node) -> Pending:
+    def layer(self, node: Node, op: SourceConv2d | SourceLinear) -> Pending:
         x = self._codes(node, 0, "a layer")
-        op, slope, offset = integer_layer(node, x.slope[0], final=node.name in self.last)
-        self._emit(node, op, x)
+        layer, slope, offset = integer_layer(node, op, x.slope[0], final=node.name in self.last)
+        self._emit(node, layer, x)
         return Pending(node.name, slope, offset, owned=self._single(node.name))
 
-    def affine(self, node: Node) -> Pending:
-        op, x = node.op, self._in(node)
+    def affine(self, node: Node, op: Affine) -> Pending:
+        x = self._in(node)
         if x.relu:
             raise _refuse(node, "an affine map follows a ReLU", "a quantiser between them: let prepare() place it")
         result = x.affine([Fraction(float(v)) for v in op.multiplier], [Fraction(float(v)) for v in op.shift])
         return self._owned(node, result)
 
-    def relu(self, node: Node) -> Pending:
+    def relu(self, node: Node, _: Op) -> Pending:
         x = self._in(node)
         return self._owned(node, x.rectified(self.types[x.tensor]))
 
-    def max_pool(self, node: Node) -> Pending:
-        op, x = node.op, self._upright(self._in(node))
+    def max_pool(self, node: Node, op: SourceMaxPool) -> Pending:
+        x = self._upright(self._in(node))
         if any(v < 0 for v in x.slope):
             raise _refuse(
                 node,
@@ -135,8 +135,8 @@ class _Lowering:
         self._emit(node, MaxPool(op.kernel, op.stride, op.padding), x)
         return self._owned(node, replace(x, tensor=node.name))
 
-    def avg_pool(self, node: Node) -> Pending:
-        op, x = node.op, self._in(node)
+    def avg_pool(self, node: Node, op: SourceAvgPool) -> Pending:
+        x = self._in(node)
         if x.relu or (x.biased and any(op.padding)):
             what = "a ReLU" if x.relu else "a bias, with padding,"
             raise _refuse(node, f"an average pool follows {what} without a quantiser", "let prepare() place quantisers")
@@ -145,7 +145,7 @@ class _Lowering:
         slope = tuple(v / op.divisor for v in x.slope)
         return self._owned(node, replace(x, tensor=node.name, slope=slope, offset=tuple(v * taps for v in x.offset)))
 
-    def flatten(self, node: Node) -> Pending:
+    def flatten(self, node: Node, _: Op) -> Pending:
         x = self._in(node)
         kind = self.types[x.tensor]
         if len(kind.shape) == 1:
@@ -155,7 +155,7 @@ class _Lowering:
             node, replace(x, tensor=node.name, slope=x.slope * kind.pixels, offset=x.offset * kind.pixels)
         )
 
-    def add(self, node: Node) -> Pending:
+    def add(self, node: Node, _: Op) -> Pending:
         a, b = self._codes(node, 0, "an addition"), self._codes(node, 1, "an addition")
         if a.scale != b.scale:
             raise _refuse(
@@ -164,7 +164,7 @@ class _Lowering:
         self._emit(node, Add(), a, b)
         return Pending(node.name, a.slope, a.offset)
 
-    def argmax(self, node: Node) -> Pending:
+    def argmax(self, node: Node, _: Op) -> Pending:
         x = self._in(node)
         if x.relu or len({*zip(x.slope, x.offset, strict=True)}) > 1 or x.slope[0] <= 0:
             raise _refuse(node, "an argmax over classes of different scales or biases", LAST)
@@ -227,7 +227,7 @@ class _Lowering:
 
 LAST = "the last layer needs one weight scale for all classes and its bias on the accumulator's grid: model.freeze()"
 
-RULES: dict[type[Op], Callable[[_Lowering, Any], Pending]] = {
+RULES: dict[type[Op], Callable[[_Lowering, Node, Any], Pending]] = {
     Quantise: _Lowering.quantise,
     SourceConv2d: _Lowering.layer,
     SourceLinear: _Lowering.layer,

@@ -17,16 +17,17 @@ import numpy.typing as npt
 from ..errors import IntaglioError
 from ..ir import Node, as_integers
 from ..ops import Conv2d, Dense
-from ..ops.source import SourceConv2d
+from ..ops.source import SourceConv2d, SourceLinear
 from .pending import ZERO
 
 Fractions = tuple[Fraction, ...]
 LARGEST_BIAS = 1 << 40
 
 
-def integer_layer(node: Node, x_scale: Fraction, *, final: bool) -> tuple[Dense | Conv2d, Fractions, Fractions]:
+def integer_layer(
+    node: Node, op: SourceConv2d | SourceLinear, x_scale: Fraction, *, final: bool
+) -> tuple[Dense | Conv2d, Fractions, Fractions]:
     """The operator, and slope and offset of each of its channels. final: nothing can take an offset afterwards."""
-    op = node.op
     where = node.loc or node.name
     if op.weight_scale is None or not np.array_equal(op.weight, np.rint(op.weight)):
         raise IntaglioError(

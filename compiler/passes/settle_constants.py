@@ -26,15 +26,16 @@ def settle_constants(graph: Graph) -> Graph:
         constant = (kind.lo_array == kind.hi_array) & (kind.lo_array != 0)
         zero = ~node.op.weight.reshape(kind.channels, -1).any(axis=1)
         settled = constant & zero
-        if not settled.any() or not all(isinstance(reader.op, Requantise) for reader in readers):
+        quantisers = [(reader, reader.op) for reader in readers if isinstance(reader.op, Requantise)]
+        if not settled.any() or len(quantisers) < len(readers):
             continue
         bias = np.where(settled, node.op.bias, 0)
         changed[node.name] = replace(node, op=replace(node.op, bias=as_integers(node.op.bias - bias)))
-        for reader in readers:
-            offset = reader.op.offset.copy()
+        for reader, op in quantisers:
+            offset = op.offset.copy()
             for channel in np.flatnonzero(settled):
-                offset[channel] += int(bias[channel]) * reader.op.slope[channel]
-            changed[reader.name] = replace(reader, op=replace(reader.op, offset=offset))
+                offset[channel] += int(bias[channel]) * op.slope[channel]
+            changed[reader.name] = replace(reader, op=replace(op, offset=offset))
     if not changed:
         return graph
     return Graph(graph.inputs, tuple(changed.get(node.name, node) for node in graph.nodes), graph.outputs)

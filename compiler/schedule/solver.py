@@ -18,6 +18,7 @@ from ..ir import Graph, Kernel, Node, Parts
 from ..ir.schedule import Schedule
 from ..ops.netlist import Netlist, elaborate
 
+
 @dataclass(frozen=True)
 class Choice:
     """One kernel of one node: its interval alone and its share of the board."""

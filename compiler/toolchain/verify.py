@@ -1,4 +1,4 @@
-"""Run integers through the generated hardware: the HLS project under g++, the RTL under Verilator. Find where they part.
+"""Run integers through the generated hardware: the HLS project under g++, the RTL under Verilator.
 
 A network is first run as it is (`run_hls`, `run_rtl`); only after a mismatch again with probes (`probe_hls`,
 `probe_rtl`), which give every node's output, so that the first node that differs can be named.
@@ -154,7 +154,7 @@ def run_rtl(
         IntaglioError: if the simulation does not end, with what came out and which channels were full or empty.
     """
     limit = max_cycles or cycle_limit(netlist, len(inputs[0]), stalls)
-    job = _job(netlist, inputs, stalls, seed, limit, last)
+    job = _job(netlist, inputs, limit, stalls=stalls, seed=seed, last=last)
     result = _simulate(netlist, name, job, work_dir / "rtl", probe=False, models=models, reset_at=reset_at)
     if result.problem:
         raise _stuck(netlist, name, job, work_dir, result)
@@ -170,7 +170,7 @@ def run_rtl(
 
 def probe_rtl(netlist: Netlist, name: str, inputs: Sequence[Array], work_dir: Path) -> dict[str, Int64]:
     """Every node's output in the RTL simulation (without stalls), as integers (frames, *shape)."""
-    job = _job(netlist, inputs, 0.0, 0, cycle_limit(netlist, len(inputs[0]), 0.0), None)
+    job = _job(netlist, inputs, cycle_limit(netlist, len(inputs[0]), 0.0))
     _simulate(netlist, name, job, work_dir / "rtl_probe", probe=True)
     return _probes(netlist, work_dir / "rtl_probe", len(inputs[0]))
 
@@ -178,10 +178,11 @@ def probe_rtl(netlist: Netlist, name: str, inputs: Sequence[Array], work_dir: Pa
 def _job(
     netlist: Netlist,
     inputs: Sequence[Array],
-    stalls: float,
-    seed: int,
     max_cycles: int,
-    last: Sequence[np.ndarray] | None,
+    *,
+    stalls: float = 0.0,
+    seed: int = 0,
+    last: Sequence[np.ndarray] | None = None,
 ) -> StreamJob:
     outputs = tuple((len(inputs[0]), port.beats) for port in output_ports(netlist))
     return StreamJob(
@@ -228,15 +229,15 @@ def _stuck(netlist: Netlist, name: str, job: StreamJob, work_dir: Path, result: 
     full, empty = [], []
     for line in (folder / "probe_channels.txt").read_text().splitlines():
         channel, depth, valid, ready = line.split()
-        if valid == "1" and ready == "0":
+        if depth != "0" and ready == "0":
             full.append(f"{channel} (depth {depth})")
-        if valid == "0":
+        if depth != "0" and valid == "0":
             empty.append(channel)
     return IntaglioError(
         f"the RTL simulation of {name} did not give what it should in {result.cycles} cycles: {result.problem}",
         where=str(work_dir / "rtl"),
         other=f"channels full: {', '.join(full) or 'none'}; empty: {', '.join(empty) or 'none'}",
-        hint="a FIFO on a path that forks and joins may be too shallow (estimate.cycles.fifo_depths)",
+        hint="where beats are missing, a FIFO on a path that forks and joins may be too shallow",
     )
 
 

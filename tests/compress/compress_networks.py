@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-
 from intaglio.ir import Graph, Node, TensorType
 from intaglio.ops.source import (
     BatchNorm,

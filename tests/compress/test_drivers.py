@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from intaglio.compress import Recipe
 from intaglio.compress.drivers import DRIVERS, Clock, layerwise, one_shot, stepwise
 

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import torch
 from compress_networks import batches_of, mlp_network, residual_network
-
 from intaglio.compress import PreparedModel, Recipe
 from intaglio.compress.exact import prove
 from intaglio.errors import IntaglioError
@@ -33,7 +32,7 @@ FRACTION = np.vectorize(Fraction, otypes=[object])
 
 
 def rational(graph: Graph, x: np.ndarray) -> dict[str, np.ndarray]:
-    """Every tensor of a frozen network, channels last, in Fractions; written from the operators' one-line docstrings."""
+    """Every tensor of a frozen network, channels last, in Fractions; written from the operators' docstrings."""
     values = {next(iter(graph.inputs)): FRACTION(x)}
     for node in graph.nodes:
         a, op = values[node.inputs[0]], node.op

@@ -9,7 +9,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-
 from intaglio.compress.dyadic import power_below, power_of_two, smallest, with_mantissa
 from intaglio.compress.quantisers import (
     ActivationRange,
@@ -27,10 +26,13 @@ def exactly(x: float, scale: float, lo: int, hi: int) -> Fraction:
     return Fraction(scale) * max(lo, min(hi, code))
 
 
-@given(st.integers(-(2**20), 2**20), st.integers(0, 12), st.integers(1, 63), st.integers(-4, 10), st.integers(1, 8),
-       st.booleans())  # fmt: skip
-def test_equals_rational_arithmetic(a: int, fine: int, m: int, n: int, bits: int, signed: bool) -> None:
-    x, scale = a / 2**fine, m * 2.0**-n
+@given(
+    st.builds(lambda a, fine: a / 2**fine, st.integers(-(2**20), 2**20), st.integers(0, 12)),
+    st.builds(lambda m, n: m * 2.0**-n, st.integers(1, 63), st.integers(-4, 10)),
+    st.integers(1, 8),
+    st.booleans(),
+)
+def test_equals_rational_arithmetic(x: float, scale: float, bits: int, signed: bool) -> None:
     lo, hi = code_range(bits, signed)
     got = fake_quantise(torch.tensor([x], dtype=torch.float64), torch.tensor(scale, dtype=torch.float64), lo, hi)
     assert Fraction(got.item()) == exactly(x, scale, lo, hi)

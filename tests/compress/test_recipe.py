@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from intaglio.compress import Recipe
 from intaglio.errors import IntaglioError
 

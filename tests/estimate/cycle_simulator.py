@@ -42,7 +42,7 @@ class _Machine:
             self.step = (self.step + 1) % self.steps
 
 
-def simulate(netlist: Netlist, depths: Mapping[str, int], frames: int, limit: int = 50_000) -> list[list[int]]:
+def simulate(netlist: Netlist, depths: Mapping[str, int], frames: int) -> list[list[int]]:
     """The cycles in which each graph output's beats leave; the sources always have a beat, the sinks take every one.
 
     Cycle 0 is that of the first accepted input beat. Raises AssertionError on a deadlock.
@@ -77,11 +77,12 @@ def simulate(netlist: Netlist, depths: Mapping[str, int], frames: int, limit: in
             for machine in machines.values():
                 blocked = machine.offers and not all(ready(name) for name in machine.outputs)
                 fires = not blocked and all(valid(name) for name in machine.taken)
-                if (machine.enabled, machine.fires) != (not blocked and machine.enabled, fires and machine.fires):
-                    machine.enabled, machine.fires, changed = not blocked and machine.enabled, fires and machine.fires, True
+                changed |= (machine.enabled and blocked) or (machine.fires and not fires)
+                machine.enabled &= not blocked
+                machine.fires &= fires
 
     first = None
-    for cycle in range(limit):
+    for cycle in range(1_000 + 100 * frames):
         if all(len(seen[name]) >= count for name, count in sinks.items()):
             return [[t - (first or 0) for t in seen[name][:count]] for name, count in sinks.items()]
         settle()
@@ -98,4 +99,4 @@ def simulate(netlist: Netlist, depths: Mapping[str, int], frames: int, limit: in
                 seen[name].append(cycle)
         for machine in machines.values():
             machine.tick()
-    raise AssertionError(f"stuck: {({n: len(v) for n, v in seen.items()})} of {sinks} beats after {limit} cycles")
+    raise AssertionError(f"stuck: {({n: len(v) for n, v in seen.items()})} of {sinks} beats after {cycle} cycles")

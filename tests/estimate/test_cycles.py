@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
+from cycle_simulator import simulate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intaglio.estimate.cycles import count_cycles, fifo_depths
@@ -14,9 +14,10 @@ from intaglio.ir import Graph, Kernel, Program, TensorType
 from intaglio.ir.schedule import Schedule
 from intaglio.ops.netlist import Block, Channel, Netlist
 
-from cycle_simulator import simulate
-
-WARM, STEADY = 12, 3
+STEADY = 3
+WARM = (10, 80, 800)
+"""Frames before the steady state. An output that leaves before a slow block runs ahead until all FIFOs are full, which
+takes long where it is faster by little: then more frames are tried."""
 
 
 class Sketch:
@@ -32,16 +33,16 @@ class Sketch:
         depth = 2 if name and sink[0] else 0
         self.channels.append(Channel(f"c{len(self.channels)}", "t", kind, 1, depth, (name, port), sink))
 
-    def block(self, program: Program, *ins: tuple[str, int, int]) -> tuple[str, int, int]:
+    def block(self, program: Program, *ins: tuple[str, int, int], copies: int = 1) -> tuple[str, int, int]:
         name = f"b{len(self.blocks)}"
         for port, source in enumerate(ins):
             self.connect(source, (name, port))
-        self.blocks.append(Block(name, "any", name, Kernel(), program, 1, tuple, dict))
+        self.blocks.append(Block(name, "any", name, Kernel(), program, copies, tuple, dict))
         return name, 0, len(program.writes)
 
     def fork(self, source: tuple[str, int, int], copies: int = 2) -> list[tuple[str, int, int]]:
         beats = np.arange(source[2], dtype=np.int64)
-        name, _, _ = self.block(Program(source[2], (beats,), beats, 0), source)
+        name, _, _ = self.block(Program(source[2], (beats,), beats, 0), source, copies=copies)
         return [(name, port, source[2]) for port in range(copies)]
 
     def netlist(self, *outputs: tuple[str, int, int]) -> Netlist:
@@ -61,12 +62,19 @@ def check(netlist: Netlist) -> dict[str, int]:
     built = replace(netlist, channels=tuple(replace(c, depth=depths[c.name]) for c in netlist.channels))
     cycles = count_cycles(built)
     assert cycles.interval == interval
-    outputs = simulate(built, depths, WARM + STEADY)
-    lasts = [beats[len(beats) // (WARM + STEADY) - 1 :: len(beats) // (WARM + STEADY)] for beats in outputs]
-    assert max(times[0] for times in lasts) == cycles.latency
-    for times in lasts:
-        assert times[-1] - times[-1 - STEADY] == STEADY * interval
-    return depths
+    for warm in WARM:
+        lasts = [_last_beats(beats, warm + STEADY) for beats in simulate(built, depths, warm + STEADY)]
+        assert max(times[0] for times in lasts) == cycles.latency
+        periods = {times[-1] - times[-1 - STEADY] for times in lasts}
+        assert max(periods) <= STEADY * interval
+        if periods == {STEADY * interval}:
+            return depths
+    raise AssertionError(f"interval {periods} / {STEADY} in simulation, {interval} stated")
+
+
+def _last_beats(beats: list[int], frames: int) -> list[int]:
+    each = len(beats) // frames
+    return beats[each - 1 :: each]
 
 
 # ---- netlists drawn by hypothesis ----------------------------------------------------------------------------------
@@ -109,14 +117,57 @@ def netlists(draw: Any, most: int = 6) -> Netlist:
     return sketch.netlist(*ends)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(netlists())
 def test_any_netlist(netlist: Netlist) -> None:
     check(netlist)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(netlists(most=1))
 def test_one_beat_per_frame(netlist: Netlist) -> None:
     """Fully parallel blocks among slow ones: intervals down to one cycle."""
     check(netlist)
+
+
+# ---- what once went wrong ------------------------------------------------------------------------------------------
+
+
+def stage(sketch: Sketch, end: tuple[str, int, int], latency: int, steps: int = 1) -> tuple[str, int, int]:
+    return sketch.block(program(steps, [[0]], [steps - 1], latency), end)
+
+
+def test_branches_that_meet_again_need_a_fifo_at_interval_1_too() -> None:
+    sketch = Sketch()
+    left, right = sketch.fork(stage(sketch, ("", 0, 1), 3))
+    left = stage(sketch, left, 5)
+    depths = check(sketch.netlist(sketch.block(program(1, [[0], [0]], [0], 2), left, right)))
+    assert max(depths.values()) > 5
+
+
+def test_a_chain_at_interval_1_is_wired_together() -> None:
+    sketch = Sketch()
+    end = ("", 0, 1)
+    for _ in range(5):
+        end = stage(sketch, end, 4)
+    assert set(check(sketch.netlist(end)).values()) == {0}
+
+
+def test_a_branch_may_hold_many_frames() -> None:
+    """Twelve blocks that each gather a frame before they give one, beside a wire: its FIFO holds a dozen frames."""
+    sketch = Sketch()
+    left, right = sketch.fork(("", 0, 4))
+    for _ in range(12):
+        left = sketch.block(program(4, [[0, 1, 2, 3]], [3], 2), left)
+        left = sketch.block(program(4, [[0]], [0, 1, 2, 3], 2), left)
+    depths = check(sketch.netlist(sketch.block(program(4, [[0, 1, 2, 3]] * 2, [0, 1, 2, 3], 2), left, right)))
+    assert max(depths.values()) > 4 * 12
+
+
+def test_a_short_block_with_a_long_pipeline() -> None:
+    """More beats are in flight than two of its frames hold."""
+    sketch = Sketch()
+    left, right = sketch.fork(stage(sketch, ("", 0, 1), 9))
+    right = stage(sketch, right, 1, steps=3)
+    left = stage(sketch, stage(sketch, left, 9), 9)
+    check(sketch.netlist(sketch.block(program(1, [[0], [0]], [0], 1), left, right)))

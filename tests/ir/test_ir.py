@@ -26,7 +26,9 @@ def small_graph() -> Graph:
         Node("twice", Add(), ("quantised", "quantised")),
         Node("pool", MaxPool((2, 2), (2, 2)), ("twice",)),
         Node("flat", Flatten(), ("pool",)),
-        Node("fc", Dense(as_integers(rng.integers(-4, 4, (5, 27))), as_integers(np.zeros(5)), Fraction(2, 7)), ("flat",)),
+        Node(
+            "fc", Dense(as_integers(rng.integers(-4, 4, (5, 27))), as_integers(np.zeros(5)), Fraction(2, 7)), ("flat",)
+        ),
         Node("best", Argmax(), ("fc",)),
     )
     return Graph({"x": x}, nodes, ("best",))

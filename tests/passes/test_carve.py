@@ -34,6 +34,8 @@ class Masked:
         weight = self.random.integers(-2, 3, size=(outputs, *shape))
         dead = self.random.random(outputs) < 0.4
         weight[dead] = 0
+        if self.random.random() < 0.3:
+            weight = -abs(weight)  # then whole channels may be at most 0, and yet not dead
         bias = self.random.integers(-4, 5, size=outputs) * (self.random.random(outputs) < 0.4)
         return as_integers(weight), as_integers(bias)
 
@@ -51,14 +53,15 @@ class Masked:
         offset = self.random.integers(-3, 2, size=channels) * (self.random.random(channels) < 0.3)
         sign = self.random.choice([-1, 1, 1, 0], size=channels)
         kind = self.random.integers(4)
+        lo = -3 if self.random.random() < 0.5 else 0
         if kind == 0:
             slope = np.array([Fraction(int(s), 3) for s in sign], dtype=object)
             offset = np.array([Fraction(int(o), 2) for o in offset], dtype=object)
-            return self.add(Requantise(slope, offset, 0, 3, Fraction(1)), x)
+            return self.add(Requantise(slope, offset, lo, lo + 3, Fraction(1)), x)
         if kind == 1:
-            return self.add(MulShift(as_integers(sign * 3), as_integers(offset * 4), 3, 0, 3, Fraction(1)), x)
+            return self.add(MulShift(as_integers(sign * 3), as_integers(offset * 4), 3, lo, lo + 3, Fraction(1)), x)
         if kind == 2:
-            return self.add(Shift(as_integers(offset), 2, 0, 3, Fraction(1)), x)
+            return self.add(Shift(as_integers(offset), 2, lo, lo + 3, Fraction(1)), x)
         thresholds = np.sort(self.random.integers(-1, 9, size=(channels, 3)), axis=1)
         return self.add(
             Threshold(as_integers(thresholds), as_integers(sign * 0), as_integers(sign | 1), Fraction(1)), x

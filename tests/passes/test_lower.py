@@ -54,6 +54,7 @@ def test_integers_equal_the_frozen_network_in_float64(seed, act_bits):
     carved = verify(carve(lowered))
     built = verify(choose_requantisers(carved))
     assert not any(isinstance(node.op, Requantise) for node in built.nodes)
+    assert parse_graph(print_graph(lowered)) == lowered
     assert parse_graph(print_graph(built)) == built
     for other in (carved, built):
         results = run_integers(other, codes)
@@ -102,6 +103,36 @@ def test_a_negative_multiplier_flips_the_weights():
     )
     assert lowered.by_name["c"].op.weight.item() == -3
     assert lowered.by_name["r_q"].op.slope.tolist() == [Fraction(1, 2)]
+
+
+def forked(*tail: Node) -> Graph:
+    """A convolution that one branch reads as it is and another with its sign turned."""
+    falling = Node("a", Affine(np.array([-2.0]), np.array([0.5])), ("c",))
+    return graph(
+        X_Q, conv(3.0), Node("c_q", Quantise(4, True, 0.5), ("c",)), falling, *tail, outputs=("c_q", tail[-1].name)
+    )
+
+
+@pytest.mark.parametrize("fork", ["c", "a"])
+def test_weights_that_two_branches_read_keep_their_sign(fork):
+    second = Node("f_q", Quantise(4, False, 0.25), (fork,))
+    source = forked(Node("a_q", Quantise(4, True, 0.5), ("a",)))
+    source = replace(source, nodes=(*source.nodes, second), outputs=("a_q", "f_q", "c_q"))
+    if fork == "a":
+        source = replace(source, nodes=tuple(n for n in source.nodes if n.name != "c_q"), outputs=("a_q", "f_q"))
+    lowered = verify(lower(source))
+    assert lowered.by_name["c"].op.weight.item() == 3
+    codes = codes_for(lowered, 0)
+    want, got = evaluate(source, {"x": codes["x"] * 0.5}), run_integers(lowered, codes)
+    built = run_integers(choose_requantisers(lowered), codes)
+    for name in source.outputs:
+        assert np.array_equal(want[name] / source.by_name[name].op.scale, got[name])
+        assert np.array_equal(got[name], built[name])
+
+
+def test_a_max_pool_over_a_decreasing_map_is_refused():
+    with pytest.raises(IntaglioError, match="decreasing map"):
+        lower(forked(Node("m", SourceMaxPool((2, 2), (2, 2)), ("a",)), Node("m_q", Quantise(4, True, 0.5), ("m",))))
 
 
 def test_equal_scales_need_no_requantiser():

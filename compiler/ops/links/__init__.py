@@ -1,10 +1,8 @@
-"""What stands between operators in hardware, and is no choice of WHAT: FIFOs, width converters, forks.
-
-A link has an operator's hardware half: `template`, `program()`, `parts()`, `params()`.
-"""
+"""What joins operators in hardware and is no node of the graph: FIFOs, width converters, forks."""
 
 from .fifo import Fifo
 from .fork import Fork
+from .link import Link
 from .width import Width
 
-__all__ = ["Fifo", "Fork", "Width"]
+__all__ = ["Fifo", "Fork", "Link", "Width"]

@@ -1,36 +1,45 @@
-"""fork: one stream to several readers, without a register; a beat goes to all of them in one cycle.
-
-Each copy is valid only while all the others are ready, so a FIFO follows each one directly: its ready depends on its
-state alone, and no combinational loop closes.
-"""
+"""fork: one stream to several readers, each beat to all of them in the same cycle; no registers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from ...ir import Kernel, Part, Parts, Program, TensorType
-from ..hardware import beat_steps, folds, stream_params
+from ...ir import Part, Parts, Program, TensorType
+from ..hardware import beat_steps, folds
+from .link import Link
 
 
-@dataclass(frozen=True)
-class Fork:
-    """A tensor's stream of `lanes` elements a beat, `copies` times."""
+@dataclass(frozen=True, slots=True)
+class Fork(Link):
+    """`copies` outputs. An output is valid when all OTHER readers are ready, so no reader's ready may depend on its
+    valid: FIFOs follow, whose ready depends on their state alone.
+    """
 
     tensor: TensorType
     lanes: int
     copies: int
-    template: ClassVar[str] = "link_fork"
+
+    template = "link_fork"
+
+    @property
+    def beats(self) -> int:
+        """Beats per frame."""
+        return self.tensor.pixels * folds(self.tensor.channels, self.lanes)
 
     def program(self) -> Program:
-        beats = self.tensor.pixels * folds(self.tensor.channels, self.lanes)
-        return Program(beats, (beat_steps(beats),), beat_steps(beats), 0)
+        steps = beat_steps(self.beats)
+        return Program(self.beats, (steps,), steps, 0)
 
     def parts(self) -> Parts:
         return (Part("control", self.copies),)
 
     def params(self) -> dict[str, Any]:
-        kernel = Kernel(pe=self.lanes, simd=self.lanes)
-        context = stream_params(kernel, (self.tensor,), ((self.lanes,), self.lanes), self.tensor)
-        others = [[j for j in range(self.copies) if j != i] for i in range(self.copies)]
-        return context | {"copies": self.copies, "others": others, "beats": context["ins"][0]["beats"]}
+        readers = [f"m{k}" for k in range(self.copies)]
+        return {
+            "width": self.lanes * self.tensor.bits,
+            "beats": self.beats,
+            "copies": self.copies,
+            "readers": readers,
+            "conditions": {m: ["s0_valid", *(f"{other}_ready" for other in readers if other != m)] for m in readers},
+        }

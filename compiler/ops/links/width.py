@@ -1,78 +1,146 @@
-"""width: repacks every pixel's beats of `take` lanes into beats of `give` lanes; neither need divide the other.
+"""width: repacks each pixel's beats of `from_lanes` elements into beats of `to_lanes`, any numbers of both.
 
-One step a cycle. A step takes a beat if fewer than `give` elements are held and the pixel has beats left, and gives
-one if `give` elements are there or the pixel is all in. A pixel takes max(beats in, beats out) steps.
+Each step reads a beat if less is held than the next output beat takes, and issues that beat if it is there then:
+
+    a = from_lanes, b = to_lanes, C channels, R = ceil(C / a), W = ceil(C / b)
+    steps per pixel = W                                       where a >= b: every step issues
+                    = R - 1 + W - floor((R - 1) * a / b)      where a < b: every step reads, and then the rest is issued
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...ir import Kernel, Part, Parts, Program, TensorType
-from ..hardware import folds, stream_params, width_of
+from ...ir import Int64, Part, Parts, Program, TensorType
+from ..hardware import braces, folds, width_of
+from .link import Link
+
+LATENCY = 1
+"""Cycles from a step to its output beat."""
 
 
-@dataclass(frozen=True)
-class Width:
-    """tensor: what flows. take, give: lanes before and after."""
+class Step(NamedTuple):
+    """reads, issues: does it? fill: elements held before. left: elements held afterwards."""
+
+    reads: bool
+    issues: bool
+    fill: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Width(Link):
+    """Three forms: `narrow` shifts a beat out in pieces, `widen` collects beats in the output register, `any` holds
+    what is left over in a buffer, behind a multiplexer of the places where a beat may go.
+    """
 
     tensor: TensorType
-    take: int
-    give: int
-    template: ClassVar[str] = "link_width"
+    from_lanes: int
+    to_lanes: int
 
-    def schedule(self) -> list[tuple[int, bool, bool]]:
-        """For each step of one pixel: elements held before it, does it take a beat, does it give one."""
-        beats_in, beats_out = folds(self.tensor.channels, self.take), folds(self.tensor.channels, self.give)
-        steps, held, taken, given = [], 0, 0, 0
-        while given < beats_out:
-            takes = held < self.give and taken < beats_in
-            taken += takes
-            have = held + takes * self.take
-            gives = have >= self.give or taken == beats_in
-            steps.append((held, takes, gives))
-            held = max(0, have - self.give) if gives else have
-            given += gives
+    template = "link_width"
+
+    @property
+    def form(self) -> str:
+        if self.to_lanes % self.from_lanes == 0:
+            return "widen"
+        return "narrow" if self.from_lanes % self.to_lanes == 0 else "any"
+
+    def pixel(self) -> list[Step]:
+        """The steps of one pixel."""
+        unread = unissued = self.tensor.channels
+        held, steps = 0, []
+        while unissued:
+            wanted, fill = min(self.to_lanes, unissued), held
+            reads = held < wanted
+            if reads:
+                held += min(self.from_lanes, unread)
+                unread -= held - fill
+            issues = held >= wanted
+            if issues:
+                held -= wanted
+                unissued -= wanted
+            steps.append(Step(reads, issues, fill, held))
         return steps
 
     def program(self) -> Program:
-        steps = self.schedule()
-        pixel = np.arange(self.tensor.pixels, dtype=np.int64)[:, None] * len(steps)
-        reads = (pixel + [i for i, (_, takes, _) in enumerate(steps) if takes]).ravel()
-        writes = (pixel + [i for i, (_, _, gives) in enumerate(steps) if gives]).ravel()
-        return Program(self.tensor.pixels * len(steps), (reads,), writes, 1)
+        pixel = self.pixel()
+        starts = np.arange(self.tensor.pixels, dtype=np.int64)[:, None] * len(pixel)
 
-    def parts(self) -> Parts:
-        context = self.params()
-        fills, bits = len(context["fills"]), self.tensor.bits
-        return (
-            Part("register", 1, {"bits": context["held_lanes"] * bits + self.give * bits}),
-            Part("mux", self.take * bits, {"inputs": fills, "bits": 1}),
-            Part("counter", 1, {"bits": context["in_beat_bits"]}),
-            Part("counter", 1, {"bits": context["out_beat_bits"]}),
-            Part("counter", 1, {"bits": context["fill_bits"]}),
-            Part("control"),
+        def every(flags: list[bool]) -> Int64:
+            return (starts + np.flatnonzero(flags)).ravel()
+
+        return Program(
+            self.tensor.pixels * len(pixel),
+            (every([s.reads for s in pixel]),),
+            every([s.issues for s in pixel]),
+            LATENCY,
         )
 
     def params(self) -> dict[str, Any]:
-        kernel = Kernel(pe=self.give, simd=self.take)
-        context = stream_params(kernel, (self.tensor,), ((self.take,), self.give), self.tensor)
-        steps = self.schedule()
-        fills = sorted({held for held, takes, _ in steps if takes})
-        most = max(held + takes * self.take for held, takes, _ in steps)
-        beats_in, beats_out = folds(self.tensor.channels, self.take), folds(self.tensor.channels, self.give)
-        return context | {
-            "fills": fills,
-            "held_lanes": max([1, *(held for held, _, _ in steps)]),
-            "window_lanes": max(most, self.give),
-            "fill_bits": width_of(most + 1),
-            "in_beats": beats_in,
-            "out_beats": beats_out,
-            "in_beat_bits": width_of(beats_in + 1),
-            "out_beat_bits": width_of(beats_out),
-            "last_lanes": self.tensor.channels - (beats_out - 1) * self.give,
-            "steps": self.tensor.pixels * len(steps),
+        pixel, bits = self.pixel(), self.tensor.bits
+        last_read = max(k for k, step in enumerate(pixel) if step.reads)
+        spare = folds(self.tensor.channels, self.from_lanes) * self.from_lanes - self.tensor.channels
+        fills = sorted({step.fill for step in pixel if step.reads})
+        slots = max(self.from_lanes, self.to_lanes) // min(self.from_lanes, self.to_lanes)
+        return {
+            "form": self.form,
+            "channels": self.tensor.channels,
+            "pixels": self.tensor.pixels,
+            "bits": bits,
+            "from_lanes": self.from_lanes,
+            "to_lanes": self.to_lanes,
+            "in_width": self.from_lanes * bits,
+            "out_width": self.to_lanes * bits,
+            "steps": len(pixel),
+            "step_bits": width_of(len(pixel)),
+            "last_read": last_read,
+            "spare": spare,
+            "last_used": self.from_lanes - spare,
+            "slots": slots,
+            "slot_bits": width_of(slots),
+            "counts_steps": self._counts_steps(),
+            "buffer": max(1, *(step.left for step in pixel)),
+            "hold": max(self.to_lanes, *(step.fill + self.from_lanes for step in pixel if step.reads)),
+            "always_reads": all(step.reads for step in pixel),
+            "always_issues": all(step.issues for step in pixel),
+            "read_mask": _mask([step.reads for step in pixel]),
+            "issue_mask": _mask([step.issues for step in pixel]),
+            "fills": [(fill, _mask([step.reads and step.fill == fill for step in pixel])) for fill in fills],
+            "reads": braces([int(step.reads) for step in pixel]),
+            "issues": braces([int(step.issues) for step in pixel]),
+            "places": braces([step.fill if step.reads else 0 for step in pixel]),
         }
+
+    def _counts_steps(self) -> bool:
+        """Does a pixel's end matter? Not where the wider beats of a narrow or widen form are all full."""
+        whole = max(self.from_lanes, self.to_lanes)
+        return self.form == "any" or self.tensor.channels % whole != 0
+
+    def parts(self) -> Parts:
+        context, bits = self.params(), self.tensor.bits
+        wide, narrow = max(self.from_lanes, self.to_lanes) * bits, min(self.from_lanes, self.to_lanes) * bits
+        parts = [Part("control")]
+        if self._counts_steps() and context["steps"] > 1:
+            parts.append(Part("counter", 1, {"bits": context["step_bits"]}))
+        if self.form == "any":
+            held, places = context["buffer"] * bits, len(context["fills"])
+            parts.append(Part("register", 1, {"bits": context["out_width"] + held}))
+            if places > 1:
+                parts.append(Part("mux", 1, {"inputs": places, "bits": context["hold"] * bits}))
+            parts.append(Part("mux", 1, {"inputs": 2, "bits": held}))
+            return tuple(parts)
+        parts.append(Part("register", 1, {"bits": wide}))
+        if context["slots"] > 1:
+            parts.append(Part("counter", 1, {"bits": context["slot_bits"]}))
+        if self.form == "narrow":
+            parts.append(Part("mux", 1, {"inputs": 2, "bits": wide - narrow}))
+        return tuple(parts)
+
+
+def _mask(flags: list[bool]) -> str:
+    """A binary constant of SystemVerilog, bit k for step k."""
+    return f"{len(flags)}'b{''.join('01'[flag] for flag in reversed(flags))}"
