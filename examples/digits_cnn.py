@@ -43,7 +43,7 @@ board = "pynq-z2"
 
 example = Example(
     "digits_cnn", net, example_input, data, recipe, board,
-    float_epochs=30, epochs=30, settings={"lr": 0.004, "retrain_lr": 0.75},
+    float_epochs=30, epochs=60, settings={"lr": 0.004, "retrain_lr": 0.75},
 )  # fmt: skip
 trained = example.trained
 

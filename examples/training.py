@@ -89,9 +89,14 @@ class Example:
         parser.add_argument("--train-only", action="store_true", help="print the accuracies and stop there")
         parser.add_argument("--out", type=Path, default=Path("build") / self.name)
         asked = parser.parse_args()
+        try:
+            self._run(asked)
+        except intaglio.IntaglioError as error:
+            raise SystemExit(str(error)) from None
+
+    def _run(self, asked: argparse.Namespace) -> None:
         bits = {"weight_bits": asked.weight_bits, "act_bits": asked.act_bits}
-        recipe = replace(self.recipe, keep=asked.keep, seed=asked.seed, **bits)
-        example = self
+        example, recipe = self, replace(self.recipe, keep=asked.keep, seed=asked.seed, **bits)
         if self.narrow is not None and asked.narrow:
             example = replace(self, name=f"{self.name}_narrow", net=self.narrow)
             recipe = replace(recipe, keep=1.0)

@@ -8,7 +8,7 @@ import numpy as np
 from intaglio.estimate.cycles import count_cycles, fifo_depths
 from intaglio.ir import Graph, Kernel, Node, TensorType, as_integers
 from intaglio.ir.schedule import Schedule
-from intaglio.ops import Dense
+from intaglio.ops import Add, Dense, Shift
 from intaglio.ops.netlist import Netlist, elaborate
 
 
@@ -42,6 +42,30 @@ def fork() -> Netlist:
     )
     kernels = {"stem": Kernel(2, 3), "quick": Kernel(4, 6), "slow": Kernel(1, 2)}
     return scheduled(Graph({"x": x}, nodes, ("quick", "slow", "stem")), kernels)
+
+
+def residual() -> Netlist:
+    """A skip connection beside two layers of 11 channels, at lanes that all differ."""
+    return _residual(2, {"stem": Kernel(4, 3), "skip": Kernel(3, 3), "deep": Kernel(2, 5), "deeper": Kernel(5, 2)}, 4)
+
+
+def unrolled() -> Netlist:
+    """The same with every layer whole and one pixel a frame: a frame every cycle."""
+    whole = {name: Kernel(11, 11, stages=2) for name in ("deep", "deeper")}
+    return _residual(1, {"stem": Kernel(11, 6), "skip": Kernel(11, 11)} | whole, 11)
+
+
+def _residual(pixels: int, kernels: dict[str, Kernel], lanes: int) -> Netlist:
+    rng = np.random.default_rng(3)
+    x = TensorType.integer((pixels, 6), 0, 15)
+    nodes = (
+        Node("stem", dense(rng, 11, 6), ("x",)),
+        Node("skip", Shift(as_integers(rng.integers(0, 9, 11)), 4, -8, 7), ("stem",)),
+        Node("deep", dense(rng, 11, 11), ("skip",)),
+        Node("deeper", dense(rng, 11, 11), ("deep",)),
+        Node("sum", Add(), ("deeper", "skip")),
+    )
+    return scheduled(Graph({"x": x}, nodes, ("sum",)), kernels | {"sum": Kernel(lanes, lanes)})
 
 
 def frames_of(netlist: Netlist, frames: int, seed: int = 0) -> tuple[list[np.ndarray], dict[str, np.ndarray]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import networks
@@ -16,7 +17,7 @@ from intaglio.ops.netlist import Netlist, elaborate
 from intaglio.toolchain import verify, verilator, yosys
 
 FRAMES = 6
-NETWORKS = ("chain", "fork")
+NETWORKS = ("chain", "fork", "residual", "unrolled")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,8 @@ def agree(wanted: list[np.ndarray], got: tuple[np.ndarray, ...]) -> bool:
 
 
 def home(folder: Path, netlist: Netlist) -> Path:
-    return folder / netlist.graph.nodes[0].name
+    kernels = sorted(netlist.schedule.kernels.items())
+    return folder / hashlib.sha256(repr(kernels).encode()).hexdigest()[:8]
 
 
 def test_hls_gives_the_operators_integers(netlist: Netlist, folder: Path) -> None:
@@ -95,12 +97,12 @@ def test_lint_and_yosys_have_nothing_to_say(tmp_path: Path) -> None:
     jobs = []
     for name in NETWORKS:
         sources = []
-        for path, text in rtl.render_rtl(getattr(networks, name)(), name).items():
+        for path, text in rtl.render_rtl(getattr(networks, name)(), f"net_{name}").items():
             sources.append(tmp_path / name / Path(path).name)
             sources[-1].parent.mkdir(exist_ok=True)
             sources[-1].write_text(text)
-        assert verilator.lint(sources, name) == ""
-        jobs.append(yosys.SynthesisJob(tuple(sources), name))
+        assert verilator.lint(sources, f"net_{name}") == ""
+        jobs.append(yosys.SynthesisJob(tuple(sources), f"net_{name}"))
     assert all(cells.lut > 0 for cells in yosys.synthesise_many(jobs))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ..errors import IntaglioError
 from ..ir import TensorType
 from ..ops.netlist import Channel, Netlist
+from .reserved import RESERVED
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -91,4 +92,6 @@ def check_name(name: str) -> str:
     """The name of a core, if Verilog, C++, Tcl and a file system all take it."""
     if not NAME.fullmatch(name) or "__" in name or name.endswith("_"):
         raise IntaglioError(f"{name!r} cannot name a core", hint="use letters, digits and single underscores")
+    if name in RESERVED or name.startswith(("intaglio_", "ap_")):
+        raise IntaglioError(f"{name!r} cannot name a core: the word is taken", hint=f"{name}_net, say")
     return name

@@ -183,7 +183,7 @@ def _right(outputs: Any, y: Tensor) -> float:
 def _on(model: PreparedModel, loader: Loader) -> Iterator[tuple[Tensor, Tensor]]:
     device = model.masks.device
     for x, y in loader:
-        yield x.to(device, non_blocking=True), y.to(device, non_blocking=True)
+        yield torch.as_tensor(x).to(device, non_blocking=True), torch.as_tensor(y).to(device, non_blocking=True)
 
 
 def _rate(plan: Plan, lr: float, retrain_lr: float, schedule: str) -> Callable[[int], float]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from math import ceil
+from math import ceil, log2
 
 from ..errors import IntaglioError
 from ..ir import Part
@@ -83,13 +83,35 @@ def _lutram(s: Sizes) -> Sizes:
 # ---- features ------------------------------------------------------------------------------------------------------
 
 
-def _multiplier(s: Sizes) -> Sizes:
-    return {"cells": s["a"] * s["b"], "ends": s["a"] + s["b"]}
+def _multiplier(s: Sizes) -> Features:
+    """Rows of partial products: two of them take an adder, each further one a row of compressors.
+
+    A factor that is one of few `words` of a memory is simpler: its bits are functions of the address.
+    """
+    long, short = max(s["a"], s["b"]), min(s["a"], s["b"])
+    if short == 1:
+        return {"gates": long}
+    rows, choice = long * (short - 2), _choice(s)
+    found = {"first": long, "rows": rows, "chosen_first": long * choice, "chosen_rows": rows * choice}
+    return found | {"signed_rows": rows * s.get("signed", 0)}
 
 
-def _dsp_multiplier(s: Sizes) -> Sizes:
+def _comparator(s: Sizes) -> Features:
+    return {"bits": s["bits"], "chosen_bits": s["bits"] * _choice(s)}
+
+
+def _choice(s: Sizes) -> float:
+    """0 for a constant, 1 for any value: how much of a free variable one of `words` constants is."""
+    return min(1.0, log2(s["words"]) / CHOICE_BITS) if "words" in s else 1.0
+
+
+CHOICE_BITS = 4.5
+"""Address bits from which on constants read from a memory are as good as any value: a LUT takes six inputs."""
+
+
+def _dsp_multiplier(s: Sizes) -> Features:
     if s["a"] + s["b"] >= DSP_PRODUCT:
-        return {"one": 1}
+        return {"one": 1, "a": s["a"], "b": s["b"]}
     return {"small_" + name: value for name, value in _multiplier(s).items()}
 
 
@@ -99,8 +121,8 @@ def _rom_columns(s: Sizes) -> Features:
     Few words make few different columns: of the 2**depth that there are, two are constant, and equal ones are built
     once. Contents count as random.
     """
-    columns = different_columns(s["depth"], s["width"])
-    return {"luts": columns * ceil(s["depth"] / 64) if s["depth"] > 2 else 0, "bits": columns}
+    columns, rows = different_columns(s["depth"], s["width"]), ceil(s["depth"] / 64)
+    return {"luts": columns if s["depth"] > 2 else 0, "more_luts": columns * (rows - 1), "bits": columns}
 
 
 @cache
@@ -121,7 +143,7 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "counter": lambda s: {"bits": s["bits"], "one": 1},
     "control": lambda _: {"one": 1},
     "adder": lambda s: {"bits": s["bits"]},
-    "comparator": lambda s: {"bits": s["bits"]},
+    "comparator": _comparator,
     "constant_comparator": lambda s: {"bits": s["bits"]},
     "thermometer": lambda s: {"levels": s["levels"]},
     "fifo_control": lambda _: {"one": 1},
@@ -130,6 +152,7 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "constant_multiplier": lambda s: {
         "terms": s["bits"] * s["digits"],
         "digits": s["digits"],
+        "rows": s["bits"] * s.get("ones", 0),
         "bits": s["bits"] * s["weights"],
         "weights": s["weights"],
     },
@@ -142,6 +165,9 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "ram_bram": _block,
     "shift_line": lambda s: {"luts": s["width"] * ceil(s["depth"] / 32), "ends": s["width"]},
 }
+
+SAVINGS = frozenset({"dsp_multiplier.one", "dsp_multiplier.a", "dsp_multiplier.b"})
+"""Features whose price may be negative: a DSP slice takes in registers and adders that stand around it."""
 
 KINDS = tuple(_FEATURES)
 """Every kind of part that has a price."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -44,15 +44,22 @@ def nnls(matrix: Floats, target: Floats) -> Floats:
     return solution
 
 
-def fit(rows: Sequence[dict[str, float]], measured: Sequence[float]) -> dict[str, float]:
-    """Price by feature, such that each row's features times prices come near its measured value, relatively."""
+def fit(rows: Sequence[dict[str, float]], measured: Sequence[float], savings: Collection[str] = ()) -> dict[str, float]:
+    """Price by feature, such that each row's features times prices come near its measured value, relatively.
+
+    Prices are not negative, but for the features in `savings`, which may be of either sign.
+    """
     names = sorted({name for row in rows for name in row})
-    matrix = np.array([[row.get(name, 0.0) for name in names] for row in rows], np.float64).reshape(-1, len(names))
+    signs = [(name, sign) for name in names for sign in ((1.0, -1.0) if name in savings else (1.0,))]
+    matrix = np.array([[sign * row.get(name, 0.0) for name, sign in signs] for row in rows]).reshape(-1, len(signs))
     target = np.asarray(measured, np.float64)
     weight = 1.0 / np.maximum(target, FLOOR)
     scale = np.maximum(np.abs(matrix * weight[:, None]).max(axis=0, initial=0.0), 1e-12)
-    prices = nnls(matrix * weight[:, None] / scale, target * weight) / scale
-    return {name: round(float(price), 4) for name, price in zip(names, prices, strict=True) if price > 5e-5}
+    found = nnls(matrix * weight[:, None] / scale, target * weight) / scale
+    prices = dict.fromkeys(names, 0.0)
+    for (name, sign), price in zip(signs, found, strict=True):
+        prices[name] += sign * float(price)
+    return {name: round(price, 4) for name, price in prices.items() if abs(price) > 5e-5}
 
 
 def predict(row: dict[str, float], prices: dict[str, float]) -> float:

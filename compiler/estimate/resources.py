@@ -81,7 +81,7 @@ def price(parts: Parts, prices: Prices) -> Resources:
         dsp += part.count * one.dsp
         bram36 += part.count * one.bram36
         uram += part.count * one.uram
-    return Resources(lut, ff, dsp, bram36, uram)
+    return Resources(max(lut, 0.0), max(ff, 0.0), dsp, bram36, uram)
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .. import estimate
 from ..errors import IntaglioError
-from ..estimate.features import features, fixed
+from ..estimate.features import SAVINGS, features, fixed
 from ..estimate.fit import errors, fit, predict
 from ..estimate.prices import Prices
 from ..toolchain import yosys
@@ -174,7 +174,7 @@ def totals(specimen: Specimen) -> dict[str, float]:
 
 def fit_prices(family: str, chosen: Chosen, made_by: dict[str, Any]) -> Prices:
     rows = [totals(specimen) for specimen, _ in chosen]
-    lut, ff = (fit(rows, [row[name] for _, row in chosen]) for name in ("lut", "ff"))
+    lut, ff = (fit(rows, [row[name] for _, row in chosen], SAVINGS) for name in ("lut", "ff"))
     return Prices(family, lut, ff, made_by)
 
 
@@ -187,7 +187,7 @@ def judge(chosen: Chosen) -> dict[str, Any]:
     for name in ("lut", "ff"):
         measured = [row[name] for _, row in chosen]
         known = [(r, m) for r, m, h in zip(rows, measured, held, strict=True) if not h]
-        prices = fit([r for r, _ in known], [m for _, m in known])
+        prices = fit([r for r, _ in known], [m for _, m in known], SAVINGS)
         found[name] = errors([predict(r, prices) for r in rows], measured)
     exact = {
         name: [sum(p.count * getattr(fixed(p), name) for p in specimen.parts) == row[name] for specimen, row in chosen]

@@ -324,8 +324,8 @@ def _fork(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ..
 _LINKS = {"fifo": _fifo, "width": _width, "fork": _fork}
 
 COUNTS = {
-    "dense": 36,
-    "conv2d": 25,
+    "dense": 32,
+    "conv2d": 22,
     "threshold": 15,
     "mul_shift": 15,
     "shift": 8,
@@ -334,8 +334,8 @@ COUNTS = {
     "add": 5,
     "argmax": 6,
     "flatten": 6,
-    "fifo": 16,
-    "width": 10,
+    "fifo": 12,
+    "width": 8,
     "fork": 2,
 }
 """How many of each kind are measured."""

@@ -139,9 +139,9 @@ class Op:
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, Op) or type(self) is not type(other):
             return NotImplemented
-        mine, theirs = self.attributes(), other.attributes()  # type: ignore[attr-defined]
+        mine, theirs = self.attributes(), other.attributes()
         return all(_same(mine[key], theirs[key]) for key in mine)
 
     __hash__ = None  # type: ignore[assignment]

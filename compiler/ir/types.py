@@ -7,13 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import IntaglioError
 
-Array = npt.NDArray[np.generic]
+Array = npt.NDArray[Any]
 Int64 = npt.NDArray[np.int64]
 
 

@@ -7,10 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import IntaglioError
 from ..ir import Int64, IntType, Kernel, Part, TensorType
 
 BLOCK_RAM_BITS = 4096
 """Memories above this many bits go to block RAM when the kernel leaves the choice (`auto`)."""
+
+
+PLAIN_INTEGERS = {"signed char": 8, "short": 16, "int": 32, "long long": 64}
+"""Signed integers of C++ and their bits."""
 
 
 VERILOG_STYLE = {"constant": "distributed", "lutram": "distributed", "bram": "block"}
@@ -43,6 +48,13 @@ def pack(elements: Iterable[int], bits: int) -> int:
     for position, element in enumerate(elements):
         word |= (int(element) & ((1 << bits) - 1)) << (position * bits)
     return word
+
+
+def plain_integer(bits: int) -> str:
+    """The narrowest signed integer of plain C++ that holds so many bits: for tables of constants in C-simulation."""
+    if bits > 64:
+        raise IntaglioError(f"a constant of {bits} bits is too wide")
+    return next(name for name, size in PLAIN_INTEGERS.items() if size >= bits)
 
 
 def hex_literal(value: int, bits: int) -> str:
@@ -102,3 +114,12 @@ def memory_part(kind: str, depth: int, width: int, kernel: Kernel) -> Part:
 def beat_steps(beats: int, every: int = 1, start: int = 0) -> Int64:
     """Step numbers start, start+every, … of `beats` beats."""
     return np.arange(beats, dtype=np.int64) * every + start
+
+
+def chosen_among(parts: Iterable[Part]) -> dict[str, int]:
+    """`words`: among how many constants a LUT memory chooses; nothing where there is none, or a block RAM hides them.
+
+    Logic behind a small LUT memory is simpler than its widths say: what it reads are functions of a few address bits.
+    """
+    depths = [part["depth"] for part in parts if part.kind == "rom_lutram"]
+    return {"words": max(depths)} if depths else {}

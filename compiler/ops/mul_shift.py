@@ -15,9 +15,9 @@ from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
 from .executors import Executor
-from .hardware import folds, weight_type
+from .hardware import chosen_among, folds, weight_type
 from .lanewise import constant_field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
-from .multiply_accumulate import DSP_PRODUCT_BITS, nonzero_digits
+from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
 from .shift_clip import operand_of, products, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
 
@@ -92,16 +92,16 @@ class MulShift(Op, name="mul_shift"):
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context = self.params(kernel, x)
-        lanes, bits = kernel.pe, context["operand_bits"]
+        lanes, bits = kernel.pe, x.bits
         parts = list(lane_parts(kernel, context))
         if context["multiplier"]["shared"] and kernel.multiplier == "lut":
             constants = self.multiplier[:lanes]
-            digits = sum(nonzero_digits(int(m)) for m in constants)
-            sizes = {"bits": bits, "digits": digits, "weights": int(np.count_nonzero(constants))}
+            sizes = constant_sizes(constants, x.bits, context["multiplier"]["bits"])
             parts.append(Part("constant_multiplier", 1, sizes))
         else:
-            sizes = {"a": bits, "b": context["multiplier"]["bits"]}
-            parts.append(Part(f"{kernel.multiplier}_multiplier", lanes, sizes))
+            positive = int(self.multiplier.min(initial=0) >= 0)  # a sign that is always 0
+            sizes = {"a": bits, "b": context["multiplier"]["bits"] - positive, "signed": int(x.signed)}
+            parts.append(Part(f"{kernel.multiplier}_multiplier", lanes, sizes | chosen_among(parts)))
         parts.append(Part("adder", lanes, {"bits": context["sum_bits"]}))
         parts.append(Part("register", lanes, {"bits": context["sum_bits"] - context["shift"]}))  # what the shift keeps
         return (*parts, *shift_clip_parts(lanes, context))

@@ -17,11 +17,13 @@ from ..ir import Int64, Kernel, Part, Parts, TensorType
 from .hardware import (
     VERILOG_STYLE,
     braces,
+    chosen_among,
     folds,
     hex_literal,
     memory_part,
     memory_style,
     pack,
+    plain_integer,
     signed_holding,
     weight_type,
     width_of,
@@ -134,6 +136,7 @@ def mac_params(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: T
         "bipolar": _bipolar(x),
         "weights": braces(words.tolist()),
         "weight_bits": sizes.weight,
+        "weight_plain": plain_integer(sizes.weight),
         "weight_words": [hex_literal(pack(word.ravel(), sizes.weight), word_width) for word in words],
         "weight_width": word_width,
         "weight_depth": sizes.turns * sizes.beats,
@@ -141,6 +144,7 @@ def mac_params(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: T
         "weight_rom_style": VERILOG_STYLE[memory_style(sizes.turns * sizes.beats, word_width, kernel)],
         "biases": braces(biases.tolist()),
         "bias_bits": sizes.bias,
+        "bias_plain": plain_integer(sizes.bias),
         "bias_words": [hex_literal(pack(row, sizes.bias), kernel.pe * sizes.bias) for row in biases],
         "bias_width": kernel.pe * sizes.bias,
         "accumulator_bits": sizes.accumulator,
@@ -180,20 +184,23 @@ def mac_parts(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: Te
         Part("control"),
         Part("register", 1, {"bits": stages + 2}),  # valid
         Part("register", pe, {"bits": out.bits}),  # the result
-        *(Part("register", pe * count, {"bits": bits}) for count, bits in _tree_registers(simd, sizes.product, stages)),
     ]
     if sizes.constant:
-        digits = int(sum(nonzero_digits(int(w)) for w in weight.ravel()))
-        count = int(np.count_nonzero(weight))
-        parts.append(Part("constant_multiplier", 1, {"bits": sizes.operand, "digits": digits, "weights": count}))
+        low, high = _product_bounds(weight, x)
+        parts.append(Part("constant_multiplier", 1, constant_sizes(weight, x.bits, sizes.weight)))
         parts.append(Part("adder", int(np.count_nonzero(bias)), {"bits": out.bits}))
+        parts.append(Part("register", 1, {"bits": _constant_tree_registers(low, high, stages)}))
         return tuple(parts)
+    product = min(sizes.product, _product_bits(weight, x))
+    memory = memory_part("rom", depth, pe * simd * sizes.weight, kernel)
+    factors = {"a": x.bits, "b": sizes.weight, "signed": int(x.signed), **chosen_among((memory,))}
     parts += [
-        Part(f"{kernel.multiplier}_multiplier", pe * simd, {"a": sizes.operand, "b": sizes.weight}),
-        *(Part("adder", pe * count, {"bits": bits}) for count, bits in _tree_adders(simd, sizes.product)),
+        memory,
+        Part(f"{kernel.multiplier}_multiplier", pe * simd, factors),
+        *(Part("register", pe * count, {"bits": bits}) for count, bits in _tree_registers(simd, product, stages)),
+        *(Part("adder", pe * count, {"bits": bits}) for count, bits in _tree_adders(simd, product)),
         Part("adder", pe, {"bits": sizes.accumulator}),
         Part("counter", 1, {"bits": width_of(depth)}),
-        memory_part("rom", depth, pe * simd * sizes.weight, kernel),
     ]
     if sizes.beats > 1:
         parts.append(Part("register", pe, {"bits": sizes.accumulator}))
@@ -221,6 +228,49 @@ def _tree_registers(terms: int, bits: int, stages: int) -> Iterator[tuple[int, i
         if (level + 1) * (stages - 1) // levels != level * (stages - 1) // levels:
             yield terms, bits
     yield 1, bits
+
+
+def _product_bounds(weight: Int64, x: TensorType) -> tuple[Int64, Int64]:
+    """The least and the largest value of every product, (outputs, terms)."""
+    low, high = weight * x.lo_array, weight * x.hi_array
+    return np.minimum(low, high).reshape(len(weight), -1), np.maximum(low, high).reshape(len(weight), -1)
+
+
+def _product_bits(weight: Int64, x: TensorType) -> int:
+    """Bits that the widest product needs: the others of its wire are copies of the sign, and built once."""
+    low, high = int(weight.min(initial=0)), int(weight.max(initial=0))
+    ends = [w * v for w in (low, high) for v in (min(x.lo), max(x.hi))]
+    return signed_holding(min(ends), max(ends)).bits
+
+
+def _constant_tree_registers(low: Int64, high: Int64, stages: int) -> int:
+    """Bits of all registers in adder trees over constant multiples: each as wide as its own bounds, none for a zero."""
+    terms, total = low.shape[1], 0
+    levels = (terms - 1).bit_length()
+    for level in range(levels):
+        if low.shape[1] % 2:
+            low, high = (np.pad(ends, ((0, 0), (0, 1))) for ends in (low, high))
+        low, high = low[:, ::2] + low[:, 1::2], high[:, ::2] + high[:, 1::2]
+        if (level + 1) * (stages - 1) // levels != level * (stages - 1) // levels:
+            total += _signed_bits(low, high)
+    return total + _signed_bits(low, high)
+
+
+def _signed_bits(low: Int64, high: Int64) -> int:
+    """Bits of signed words that hold these ranges, all together."""
+    reach = np.maximum(np.maximum(high, -low - 1), 0).astype(np.float64)
+    return int(np.where((low == 0) & (high == 0), 0, np.frexp(reach)[1] + 1).sum())
+
+
+def constant_sizes(weights: Int64, bits: int, weight_bits: int) -> dict[str, int]:
+    """Of products with constants: non-zero signed digits, ones in two's complement, constants that are not zero."""
+    magnitude = np.abs(weights)
+    return {
+        "bits": bits,
+        "digits": int(np.bitwise_count(magnitude ^ (3 * magnitude)).sum()),
+        "ones": int(np.bitwise_count(weights & ((1 << weight_bits) - 1)).sum()),
+        "weights": int(np.count_nonzero(weights)),
+    }
 
 
 def nonzero_digits(value: int) -> int:

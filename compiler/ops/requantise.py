@@ -59,7 +59,7 @@ class Requantise(Op, name="requantise"):
         addend = [int(b * d) for b, d in zip(halves, denominator, strict=True)]
         biggest = max(abs(m) * magnitude_of(x) + abs(a) for m, a in zip(multiplier, addend, strict=True))
         dtype: type = np.int64 if max(biggest, *denominator, 1) < 1 << 62 else object
-        wide = integers(x).astype(dtype)
+        wide: Array = integers(x).astype(dtype)
         quotient = (wide * np.array(multiplier, dtype) + np.array(addend, dtype)) // np.array(denominator, dtype)
         return np.clip(quotient, self.lo, self.hi).astype(np.int64)
 

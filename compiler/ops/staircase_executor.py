@@ -145,7 +145,7 @@ def _line(stairs: Stairs) -> tuple[Float, Float]:
         at = above - slope * (steps - centre)
         return at.max(axis=0), (at + slope).min(axis=0)
 
-    # the first and the last step alone leave this much: count - 1 levels in not quite, or not much more than, their span
+    # what the first and the last step alone demand: count - 1 levels in their span, give or take one
     span = steps[-1] - steps[0]
     left = np.maximum(count - 1, 0) / (span + 1)
     right = np.where(span > 1, np.maximum(count - 1, 0) / np.maximum(span - 1, 1), levels + 1.0)

@@ -120,9 +120,9 @@ class Threshold(Op, name="threshold"):
         context = self.params(kernel, x)
         kind = "constant_comparator" if context["thresholds"]["shared"] else "comparator"
         lanes, levels = kernel.pe, context["levels"]
-        parts = [
-            *lane_parts(kernel, context),
-            Part(kind, lanes * levels, {"bits": context["compare_bits"]}),
+        parts = [*lane_parts(kernel, context)]
+        parts += [
+            Part(kind, lanes * levels, {"bits": context["compare_bits"], **chosen_among(parts)}),
             Part("thermometer", lanes, {"levels": levels}),
         ]
         if context["starts"]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 from math import floor
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,11 @@ from ..errors import IntaglioError
 from ..ir import Array, Graph, TensorType
 from .interpreter import execute, named_inputs
 
+Float = npt.NDArray[np.floating[Any]]
 Float64 = npt.NDArray[np.float64]
+
+TIE_WIDTH = 1e-14
+"""Relative to the quotient: many times the error of a product of two rounded numbers."""
 
 
 def simulate(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> Float64 | tuple[Float64, ...]:
@@ -32,12 +37,14 @@ def simulate(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> Float64 | 
         The output as the source model gives it, float64: (N, channels, height, width) or (N, features). A tuple where
         there are several.
     """
-    return from_integers(graph, execute(graph, _quantised(graph, x)))
+    inputs = _checked(graph, x)
+    results = execute(graph, inputs, prepare=lambda name, part: _codes(part, graph.inputs[name]))
+    return from_integers(graph, results)
 
 
 def to_integers(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> dict[str, Array]:
     """The source model's inputs as the graph's: int64, channels last, by input name."""
-    return {name: codes.astype(np.int64) for name, codes in _quantised(graph, x).items()}
+    return {name: _codes(values, graph.inputs[name]).astype(np.int64) for name, values in _checked(graph, x).items()}
 
 
 def from_integers(graph: Graph, outputs: Mapping[str, Array]) -> Float64 | tuple[Float64, ...]:
@@ -55,8 +62,8 @@ def random_inputs(graph: Graph, frames: int, seed: int = 0) -> dict[str, Array]:
     }
 
 
-def quantise_input(x: npt.ArrayLike, kind: TensorType) -> Float64:
-    """floor(x / scale + 1/2), clipped: integers in float64, of the same shape; x has channels last.
+def quantise_input(x: npt.ArrayLike, kind: TensorType) -> Float:
+    """floor(x / scale + 1/2), clipped: integers in a float type, of the same shape; x has channels last.
 
     Division by a power of two is exact. Any other quotient is rounded: where it lies so close to a tie that rounding
     may have crossed it, the element is computed again as a fraction.
@@ -67,41 +74,40 @@ def quantise_input(x: npt.ArrayLike, kind: TensorType) -> Float64:
     real = np.asarray(x)
     if real.dtype.kind not in "fiub":
         raise IntaglioError(f"the input has values of type {real.dtype}, not numbers", hint="pass floats")
-    values = real.astype(np.float64)
-    if not np.isfinite(values).all():
+    if not np.isfinite(real).all():
         raise IntaglioError("the input holds NaN or infinity", hint="clean the data before it is simulated")
     scale = Fraction(1) if kind.scale is None else kind.scale
     inverse = 1 / scale
-    if _power_of_two(scale):
-        values *= float(inverse)
-    else:
-        exact = values.copy()
-        values *= float(inverse)
-        close = np.abs(values - np.floor(values) - 0.5) < 1e-15 * 8 * (np.abs(values) + 1)
-        for index in zip(*np.nonzero(close), strict=True):
-            quotient = Fraction(float(exact[index])) * inverse
-            values[index] = floor(quotient + Fraction(1, 2))
-    lower = np.floor(values)
-    # The remainder, unlike values + 1/2, is exact where it decides.
-    lower += (values - lower) >= 0.5
-    return np.clip(lower, kind.lo_array, kind.hi_array, out=lower)
+    exact = _power_of_two(scale)
+    dtype = np.float32 if exact and real.dtype == np.float32 else np.float64
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # far outside the clip
+        values = np.multiply(real, dtype(inverse), dtype=dtype)
+        lower = np.floor(values)
+        remainder = np.subtract(values, lower, out=values)
+        # Unlike values + 1/2, the remainder is exact where it decides.
+        near = () if exact else np.nonzero(np.abs(remainder - 0.5) < TIE_WIDTH * (np.abs(lower) + 1))
+        lower += remainder >= 0.5
+    for index in zip(*near, strict=True):
+        lower[index] = floor(Fraction(real[index].item()) * inverse + Fraction(1, 2))
+    ends = (min(kind.lo), max(kind.hi)) if len({*kind.lo}) == len({*kind.hi}) == 1 else (kind.lo_array, kind.hi_array)
+    return np.clip(lower, *ends, out=lower)
 
 
 def _power_of_two(scale: Fraction) -> bool:
     return scale.numerator & (scale.numerator - 1) == 0 and scale.denominator & (scale.denominator - 1) == 0
 
 
-def _quantised(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> dict[str, Float64]:
-    result = {}
-    for name, values in named_inputs(graph, x).items():
+def _checked(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> dict[str, Array]:
+    """The inputs by name, each of the shape that the source model takes."""
+    inputs = named_inputs(graph, x)
+    for name, values in inputs.items():
         kind = graph.inputs[name]
         expected = _source_shape(kind)
         if values.shape[1:] != expected or not values.ndim:
             text = ", ".join(map(str, expected))
             hint = "add a batch axis: x[None]" if values.shape == expected else "frames first, then channels"
             raise IntaglioError(f"the input {name} has shape {values.shape}, not (N, {text})", hint=hint)
-        result[name] = quantise_input(_channels_last(values), kind)
-    return result
+    return inputs
 
 
 def _real(codes: Array, kind: TensorType) -> Float64:
@@ -115,5 +121,5 @@ def _source_shape(kind: TensorType) -> tuple[int, ...]:
     return (kind.channels, *kind.shape[:-1])
 
 
-def _channels_last(x: Array) -> Array:
-    return np.ascontiguousarray(np.moveaxis(x, 1, -1)) if x.ndim > 2 else x
+def _codes(x: Array, kind: TensorType) -> Float:
+    return quantise_input(np.ascontiguousarray(np.moveaxis(x, 1, -1)) if x.ndim > 2 else x, kind)

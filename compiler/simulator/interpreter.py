@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,10 @@ import numpy.typing as npt
 from ..errors import IntaglioError
 from ..ir import Array, Graph, Int64, TensorType
 from .plan import plan_of
+from .threads import for_each, workers
+
+LEAST_SHARE = 8
+"""Frames that are not worth a thread of their own."""
 
 Inputs = Mapping[str, Array] | Array
 
@@ -47,8 +51,13 @@ def run(graph: Graph, inputs: Inputs, *, probes: Iterable[str] = ()) -> dict[str
     return execute(graph, check_inputs(graph, inputs), probes)
 
 
-def execute(graph: Graph, inputs: Mapping[str, Array], probes: Iterable[str] = ()) -> dict[str, Int64]:
-    """`run` on inputs known to be integers within their bounds, in any dtype that holds them."""
+def execute(
+    graph: Graph,
+    inputs: Mapping[str, Array],
+    probes: Iterable[str] = (),
+    prepare: Callable[[str, Array], Array] = lambda name, x: x,
+) -> dict[str, Int64]:
+    """`run` on inputs that `prepare` makes integers within their bounds, some frames at a time."""
     names = tuple(dict.fromkeys((*graph.outputs, *probes)))
     for name in names:
         if name not in graph.types:
@@ -57,10 +66,15 @@ def execute(graph: Graph, inputs: Mapping[str, Array], probes: Iterable[str] = (
     frames = len(next(iter(inputs.values())))
     results = {name: np.empty((frames, *graph.types[name].shape), np.int64) for name in names}
     wanted = frozenset(names)
-    for start in range(0, frames, plan.chunk):
-        part = slice(start, start + plan.chunk)
-        for name, values in plan.execute({name: x[part] for name, x in inputs.items()}, wanted).items():
+
+    def work(part: slice) -> None:
+        ready = {name: prepare(name, x[part]) for name, x in inputs.items()}
+        for name, values in plan.execute(ready, wanted).items():
             results[name][part] = values
+
+    threads = workers()
+    share = min(plan.chunk, max(-(-frames // threads), LEAST_SHARE))
+    for_each(work, [slice(start, start + share) for start in range(0, frames, share)], threads)
     return results
 
 

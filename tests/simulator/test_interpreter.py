@@ -9,7 +9,7 @@ import pytest
 from intaglio.errors import IntaglioError
 from intaglio.ir import Graph, Node, TensorType
 from intaglio.ops import Add, Conv2d, Dense, Flatten, MaxPool, MulShift, Threshold
-from intaglio.simulator import Divergence, first_divergence, plan, run
+from intaglio.simulator import Divergence, first_divergence, interpreter, plan, run, threads
 
 
 def network(seed: int = 0) -> Graph:
@@ -79,7 +79,7 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     graph, chopped = network(), network()
     x = samples(graph, 11)
     monkeypatch.setattr(plan, "CHUNK_ELEMENTS", 500)
-    assert plan.plan_of(chopped).chunk == 3
+    assert plan.plan_of(chopped).chunk == 3  # 144 elements in the widest tensor
     monkeypatch.undo()
     whole, pieces = run(graph, x), run(chopped, x)
     assert all((whole[name] == pieces[name]).all() for name in whole)
@@ -134,3 +134,35 @@ def test_first_divergence() -> None:
     assert only.node == "y"
     with pytest.raises(IntaglioError, match="was observed"):
         first_divergence(graph, x, {"y": wrong["y"][:2]})
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_threads_change_nothing(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = network()
+    x = samples(graph, 100)
+    expected = run(graph, x)
+    monkeypatch.setattr(interpreter, "workers", lambda: count)
+    blas = threads.workers()
+    got = run(graph, x)
+    assert all((got[name] == expected[name]).all() for name in expected)
+    assert threads.workers() == blas
+
+
+def test_an_error_in_a_thread_is_raised_and_blas_let_go() -> None:
+    blas = threads.workers()
+
+    def work(part: int) -> None:
+        if part == 3:
+            raise ValueError("part 3")
+
+    with pytest.raises(ValueError, match="part 3"):
+        threads.for_each(work, range(6), 2)
+    assert threads.workers() == blas
+
+
+def test_without_openblas_it_runs_on_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_openblas", lambda: None)
+    assert threads.workers() == 1
+    done: list[int] = []
+    threads.for_each(done.append, range(5), 2)
+    assert sorted(done) == list(range(5))

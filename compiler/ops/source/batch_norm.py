@@ -35,5 +35,5 @@ class BatchNorm(Op, name="source.batch_norm"):
         return same_labels(x.channels)
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        arrays = (a[out] for a in (self.mean, self.variance, self.weight, self.bias))
-        return type(self)(*arrays, self.epsilon, self.momentum)
+        mean, variance, weight, bias = (a[out] for a in (self.mean, self.variance, self.weight, self.bias))
+        return type(self)(mean, variance, weight, bias, self.epsilon, self.momentum)

@@ -1,0 +1,138 @@
+"""Calibration with a stand-in for Yosys: what it writes, that it resumes, that a failure is not hidden."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from intaglio.errors import IntaglioError
+from intaglio.estimate.fit import FLOOR
+from intaglio.estimate.prices import Prices, load_prices
+from intaglio.estimate.resources import price
+from intaglio.flow.calibrate import calibrate, read_table
+from intaglio.flow.specimens import specimen, specimens
+from intaglio.toolchain.yosys import Cells, SynthesisJob, synthesise_many
+
+LIMIT = 26
+
+
+class StandIn:
+    """Prices a module by the size of its source; remembers what it was asked for."""
+
+    def __init__(self, failing: str = "", die_after: int | None = None) -> None:
+        self.seen: list[str] = []
+        self.failing, self.die_after = failing, die_after
+
+    def __call__(self, jobs: Sequence[SynthesisJob]) -> list[Cells]:
+        if self.die_after is not None and len(self.seen) >= self.die_after:
+            raise KeyboardInterrupt
+        if any(job.sources[0].stem == self.failing for job in jobs):
+            raise IntaglioError("cannot map this")
+        self.seen += [job.sources[0].stem for job in jobs]
+        sizes = [len(job.sources[0].read_text()) for job in jobs]
+        return [Cells(100 + size // 10, 50 + size // 20, 0, 0.0, 0, 0, 0, 0) for size in sizes]
+
+
+def test_a_second_run_measures_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    first, second = StandIn(), StandIn()
+    calibrate("xc7", tmp_path, limit=LIMIT, synthesise=first)
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert files.keys() == {"measured_xc7.csv", "prices_xc7.json", "errors_xc7.json"}
+    assert len(first.seen) == len(read_table(tmp_path / "measured_xc7.csv")) == LIMIT
+    calibrate("xc7", tmp_path, limit=LIMIT, synthesise=second)
+    assert second.seen == []
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == files
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        calibrate("xc7", tmp_path, limit=LIMIT, synthesise=StandIn(die_after=1))
+    done = {row["module"] for row in read_table(tmp_path / "measured_xc7.csv")}
+    assert 0 < len(done) < LIMIT
+    rest = StandIn()
+    calibrate("xc7", tmp_path, limit=LIMIT, synthesise=rest)
+    assert done.isdisjoint(rest.seen)
+    assert len(done) + len(rest.seen) == LIMIT
+
+
+def test_a_changed_module_is_measured_again(tmp_path: Path) -> None:
+    calibrate("xc7", tmp_path, limit=8, synthesise=StandIn())
+    table = tmp_path / "measured_xc7.csv"
+    lines = table.read_text().splitlines()
+    stale = lines[1].split(",")
+    table.write_text("\n".join([lines[0], ",".join([stale[0], "0" * 16, *stale[2:]]), *lines[2:]]) + "\n")
+    again = StandIn()
+    calibrate("xc7", tmp_path, limit=8, synthesise=again)
+    assert [name.split(".")[0] for name in again.seen] == [stale[0]]
+
+
+def test_a_module_that_fails_is_named_and_the_others_are_measured(tmp_path: Path) -> None:
+    report = calibrate("xc7", tmp_path, limit=10, synthesise=StandIn(failing="dense_0"))
+    assert list(report["failed"]) == ["dense_0"]
+    assert report["modules"] == 9
+
+
+def test_specimens_are_the_same_every_time() -> None:
+    first, second = list(specimens(20)), list(specimens(20))
+    assert [s.fingerprint() for s in first] == [s.fingerprint() for s in second]
+    assert len({s.fingerprint() for s in first}) == 20
+    assert first[0].fingerprint("xc7") != first[0].fingerprint("xcup")
+
+
+# ---- the files that come with the package --------------------------------------------------------------------------
+
+
+def test_the_prices_come_from_yosys_runs_on_our_modules() -> None:
+    prices = load_prices("xc7")
+    assert prices.made_by["yosys"].startswith("Yosys")
+    assert prices.made_by["intaglio"]
+    table = Path(str(calibrate_folder())) / prices.made_by["table"]
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) >= prices.made_by["modules"] >= 100
+    report = json.loads((table.parent / "errors_xc7.json").read_text())
+    assert report["made_by"]["yosys"] == prices.made_by["yosys"]
+    assert report["kinds"]["all"]["lut"]["median"] < 0.2
+
+
+def calibrate_folder() -> Path:
+    from intaglio import estimate
+
+    return Path(next(iter(estimate.__path__)))
+
+
+def test_unknown_family() -> None:
+    with pytest.raises(IntaglioError, match="no prices"):
+        load_prices("ice40")
+
+
+def test_prices_survive_a_file(tmp_path: Path) -> None:
+    prices = load_prices("xc7")
+    prices.save(tmp_path / "p.json")
+    assert Prices.read(tmp_path / "p.json") == prices
+
+
+@pytest.fixture(scope="session")
+def live(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, float, float, float, float]]:
+    """Three modules through Yosys: name, and estimated and measured LUTs and flip-flops."""
+    folder, chosen, jobs = tmp_path_factory.mktemp("live"), [], []
+    for kind, index in (("dense", 6), ("threshold", 0), ("shift", 4)):
+        chosen.append(specimen(kind, index))
+        paths = []
+        for name, text in chosen[-1].sources.items():
+            paths.append(folder / f"{name}.sv")
+            paths[-1].write_text(text)
+        jobs.append(SynthesisJob(tuple(paths), chosen[-1].module, dsp=chosen[-1].dsp))
+    prices = load_prices("xc7")
+    used = [price(s.parts, prices) for s in chosen]
+    cells = synthesise_many(jobs)
+    return [(s.name, u.lut, c.lut, u.ff, c.ff) for s, u, c in zip(chosen, used, cells, strict=True)]
+
+
+def test_estimates_are_near_what_yosys_counts(live: list[tuple[str, float, float, float, float]]) -> None:
+    for name, lut, measured_lut, ff, measured_ff in live:
+        assert abs(lut - measured_lut) <= 0.25 * max(measured_lut, FLOOR), name
+        assert abs(ff - measured_ff) <= 0.25 * max(measured_ff, FLOOR), name
