@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -28,18 +27,10 @@ err = Console(stderr=True)
 def main() -> None:
     """The `intaglio` command: exit code 0, or 2 with one message."""
     try:
-        app(standalone_mode=False)
+        app()
     except IntaglioError as error:
         err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         sys.exit(2)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        err.print("stopped")
-        sys.exit(130)
 
 
 def _config(context: typer.Context, path: Path | None) -> Path | None:

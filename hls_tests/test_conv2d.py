@@ -45,7 +45,8 @@ ROWS = [
     case("one", (2, 2, 1), 1, (1, 1), (1, 1), inputs=(-1, 1)),
     case("sparse", (9, 8, 2), 3, (2, 2), (3, 1), stride=(3, 4)),
     case("leap", (9, 8, 2), 3, (1, 2), (3, 2), stride=(7, 3)),
-    case("strided", (7, 8, 3), 4, (3, 3), (4, 3), stride=(2, 1), padding=(1, 0, 2, 1), inputs=(-128, 127), memory="bram"),
+    case("strided", (7, 8, 3), 4, (3, 3), (4, 3), stride=(2, 1), padding=(1, 0, 2, 1), inputs=(-128, 127)),
+    case("block", (5, 4, 3), 4, (3, 3), (2, 2), memory="bram"),
     case("big_kernel", (2, 3, 2), 3, (5, 4), (2, 2), padding=(2, 2, 3, 1)),
     case("far_padding", (2, 3, 2), 2, (2, 2), (1, 2), padding=(4, 3, 3, 4), stride=(1, 2)),
     case("tall", (8, 1, 2), 3, (3, 1), (3, 2), padding=(1, 1, 0, 0), memory="lutram"),
@@ -65,13 +66,13 @@ WINDOW = [
     case("leap", (9, 8, 2), 3, (1, 2), (2, 0), stride=(7, 3)),
     case("strided", (7, 8, 3), 4, (3, 3), (4, 0), stride=(2, 1), padding=(1, 0, 2, 1), inputs=(-128, 127)),
     case("big_kernel", (2, 3, 2), 3, (5, 4), (2, 0), padding=(2, 2, 3, 1)),
-    case("far_padding", (2, 3, 2), 2, (2, 2), (1, 0), padding=(4, 3, 3, 4), stride=(1, 2)),
+    case("far_padding", (2, 3, 2), 2, (2, 2), (1, 0), padding=(1, 3, 1, 4), stride=(1, 2)),
     case("tall", (8, 1, 2), 3, (3, 1), (3, 0), padding=(1, 1, 0, 0)),
     case("wide", (1, 9, 3), 3, (1, 4), (2, 0), padding=(0, 0, 2, 2)),
     case("whole", (4, 4, 3), 10, (4, 4), (10, 0), inputs=(0, 3), stages=7),
     case("zero", (4, 4, 2), 2, (3, 3), (2, 0), weights=(0, 0)),
     case("pixel", (1, 1, 3), 2, (3, 3), (1, 0), padding=(1, 1, 1, 1)),
-    case("unread", (5, 5, 2), 2, (2, 2), (2, 0), stride=(2, 2)),
+    case("tail", (5, 5, 2), 2, (2, 2), (2, 0), stride=(2, 2)),
 ]
 
 

@@ -95,7 +95,7 @@ def test_a_misplaced_tlast_raises_the_error_flag_and_changes_no_value(
 
 def test_lint_and_yosys_have_nothing_to_say(tmp_path: Path) -> None:
     jobs = []
-    for name in NETWORKS:
+    for name in ("fork", "unrolled"):
         sources = []
         for path, text in rtl.render_rtl(getattr(networks, name)(), f"net_{name}").items():
             sources.append(tmp_path / name / Path(path).name)

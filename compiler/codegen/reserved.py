@@ -24,5 +24,5 @@ RESERVED = frozenset(
     register reinterpret_cast short sizeof static_assert static_cast switch template thread_local throw true try typeid
     typename using volatile wchar_t and_eq bitand bitor not_eq or_eq xor_eq
     main std hls intaglio error core system ps
-    """.split()
+    """.split()  # noqa: SIM905
 )

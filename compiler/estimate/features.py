@@ -96,7 +96,7 @@ def _multiplier(s: Sizes) -> Features:
     return found | {"signed_rows": rows * s.get("signed", 0)}
 
 
-def _comparator(s: Sizes) -> Features:
+def _carry_chain(s: Sizes) -> Features:
     return {"bits": s["bits"], "chosen_bits": s["bits"] * _choice(s)}
 
 
@@ -142,8 +142,9 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "register": lambda s: {"bits": s["bits"]},
     "counter": lambda s: {"bits": s["bits"], "one": 1},
     "control": lambda _: {"one": 1},
-    "adder": lambda s: {"bits": s["bits"]},
-    "comparator": _comparator,
+    "adder": _carry_chain,
+    "tree_adder": lambda s: {"bits": s["bits"]},
+    "comparator": _carry_chain,
     "constant_comparator": lambda s: {"bits": s["bits"]},
     "thermometer": lambda s: {"levels": s["levels"]},
     "fifo_control": lambda _: {"one": 1},

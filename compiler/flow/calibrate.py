@@ -73,17 +73,21 @@ def calibrate(
         "yosys": yosys.version() if synthesise is None else "a stand-in",
     }
     table = folder / f"measured_{family}.csv"
-    wanted = {s.fingerprint(family, made_by["yosys"]): s for s in specimens(limit)}
-    rows = {row["hash"]: row for row in read_table(table)}
-    missing = {key: s for key, s in wanted.items() if key not in rows and (not kinds or s.kind in kinds)}
+    wanted = {s.name: (s.fingerprint(family, made_by["yosys"]), s) for s in specimens(limit)}
+    rows = {row["module"]: row for row in read_table(table)}
+
+    def measured(name: str) -> bool:
+        return name in rows and rows[name]["hash"] == wanted[name][0]
+
+    missing = [s for name, (_, s) in wanted.items() if not measured(name) and (not kinds or s.kind in kinds)]
     failed: dict[str, str] = {}
-    for key, row in _measure(missing, family, synthesise or yosys.synthesise_many, jobs, console):
-        if isinstance(row, IntaglioError):
-            failed[missing[key].name] = str(row)
+    for specimen, used in _measure(missing, family, synthesise or yosys.synthesise_many, jobs, console):
+        if isinstance(used, IntaglioError):
+            failed[specimen.name] = str(used)
             continue
-        rows[key] = row
-        write_table(table, [rows[k] for k in wanted if k in rows])
-    chosen = [(specimen, rows[key]) for key, specimen in wanted.items() if key in rows]
+        rows[specimen.name] = _row(wanted[specimen.name][0], specimen, used)
+        write_table(table, [rows[name] for name in wanted if name in rows])
+    chosen = [(specimen, rows[name]) for name, (_, specimen) in wanted.items() if measured(name)]
     report = judge(chosen) | {"failed": failed, "made_by": made_by}
     made_by |= {"modules": len(chosen), "table": table.name}
     fit_prices(family, chosen, made_by).save(folder / f"prices_{family}.json")
@@ -95,18 +99,16 @@ def calibrate(
 
 
 def _measure(
-    missing: dict[str, Specimen], family: str, synthesise: Synthesise, jobs: int, console: Console | None
-) -> Iterable[tuple[str, Row | IntaglioError]]:
-    keys = list(missing)
-    batches = [keys[start : start + BATCH] for start in range(0, len(keys), BATCH)]
+    missing: list[Specimen], family: str, synthesise: Synthesise, jobs: int, console: Console | None
+) -> Iterable[tuple[Specimen, Cells | IntaglioError]]:
+    batches = [missing[start : start + BATCH] for start in range(0, len(missing), BATCH)]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=console is None) as progress, ThreadPoolExecutor(jobs) as pool:
-        task = progress.add_task(f"synthesising for {family}", total=len(keys))
-        results = pool.map(lambda batch: _batch([missing[key] for key in batch], family, synthesise), batches)
+        task = progress.add_task(f"synthesising for {family}", total=len(missing))
+        results = pool.map(lambda batch: _batch(batch, family, synthesise), batches)
         for batch, cells in zip(batches, results, strict=True):
-            for key, used in zip(batch, cells, strict=True):
-                progress.advance(task)
-                yield key, used if isinstance(used, IntaglioError) else _row(key, missing[key], used)
+            progress.advance(task, len(batch))
+            yield from zip(batch, cells, strict=True)
 
 
 def _batch(chosen: Sequence[Specimen], family: str, synthesise: Synthesise) -> list[Cells | IntaglioError]:
@@ -134,9 +136,9 @@ def _alone(job: SynthesisJob, synthesise: Synthesise) -> Cells | IntaglioError:
         return error
 
 
-def _row(key: str, specimen: Specimen, used: Cells) -> Row:
+def _row(fingerprint: str, specimen: Specimen, used: Cells) -> Row:
     values = {name: getattr(used, name) for name in COLUMNS if hasattr(used, name)}
-    return {"module": specimen.name, "hash": key, "text": specimen.text, **values}
+    return {"module": specimen.name, "hash": fingerprint, "text": specimen.text, **values}
 
 
 def read_table(path: Path) -> list[Row]:

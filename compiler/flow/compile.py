@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import floor
 
+from ..codegen.border import check_name
 from ..errors import IntaglioError
 from ..estimate.board import load_board
 from ..estimate.cycles import count_cycles
@@ -29,7 +30,7 @@ def compile(  # noqa: A001  the product's verb
     target_fps: float | None = None,
     target_interval: int | None = None,
     budget: float = 0.8,
-    name: str = "intaglio_core",
+    name: str = "network",
 ) -> Design:
     """The fastest design that fits `budget` of the board, or the cheapest that reaches `target_fps`.
 
@@ -47,8 +48,7 @@ def compile(  # noqa: A001  the product's verb
     """
     if not 0 < budget <= 1:
         raise IntaglioError(f"a budget is a share above 0 and up to 1, not {budget}", where="budget")
-    if not name.isidentifier():
-        raise IntaglioError(f"{name!r} is not an identifier", where="name")
+    check_name(name)
     target = load_board(board)
     clock = target.default_clock_mhz if clock_mhz is None else clock_mhz
     if not 1 <= clock <= 1000:

@@ -22,8 +22,8 @@ from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, conv_executor
-from .hardware import VERILOG_STYLE, distinct_lanes, folds, memory_part, memory_style, stream_params, width_of
-from .multiply_accumulate import LATENCY, mac_params, mac_parts, multiplier_choices
+from .hardware import VERILOG_STYLE, buffer_parts, distinct_lanes, folds, memory_style, stream_params, width_of
+from .multiply_accumulate import LATENCY, check_kernel, mac_params, mac_parts, multiplier_choices
 from .sliding import Raster, RowBuffer
 from .window import Padding, Pair, Window
 
@@ -75,17 +75,26 @@ class Conv2d(Op, name="conv2d"):
     def _simds(self, folded: list[int]) -> list[int]:
         """Those of the rows form, and the one of the window form; of a 1x1 kernel they would be the same."""
         whole = self.weight[0].size
-        return folded if whole in folded else [*folded, whole]
+        return folded if whole in folded or self._opens_in_padding() else [*folded, whole]
+
+    def _opens_in_padding(self) -> bool:
+        """Is the first window complete before the first pixel: would the window form send it before a frame comes?"""
+        (rows, columns), (top, _, left, _) = self.window.kernel, self.window.padding
+        return (rows - 1, columns - 1) < (top, left)
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
         return (min(kernel.simd, x.channels),), kernel.pe
 
     def _form(self, kernel: Kernel, x: TensorType) -> RowBuffer | Raster:
-        """How the windows come about. Raises IntaglioError for an illegal simd."""
+        """How the windows come about. Raises IntaglioError for an illegal kernel."""
+        check_kernel(kernel, len(self.bias), kernel.simd)
         whole = self.weight[0].size
         if not (1 <= kernel.simd <= x.channels or kernel.simd == whole):
             hint = f"choose 1 to {x.channels}, or {whole} for a whole window per step"
             raise IntaglioError(f"a conv2d of {x.channels} channels cannot take {kernel.simd} side by side", hint=hint)
+        if kernel.simd > x.channels and self._opens_in_padding():
+            hint = f"choose a simd of 1 to {x.channels}"
+            raise IntaglioError("windows that hold nothing but padding cannot be taken whole", hint=hint)
         if x.dtype is not None and x.dtype.bipolar and self.window.covers_padding():
             raise IntaglioError("a bipolar image has no 0 to pad with", hint="pad with -1 or +1 before it is quantised")
         rows, columns, _ = self.window.output_shape(x, len(self.bias), "conv2d")
@@ -154,8 +163,7 @@ def _row_parts(form: RowBuffer, kernel: Kernel, x: TensorType) -> Parts:
     row, column, fold = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.folds)
     address, line, word = width_of(form.depth), width_of(form.depth + 1), kernel.simd * x.bits
     parts = [
-        memory_part("ram", form.depth, word, kernel),
-        Part("register", 1, {"bits": word}),
+        *buffer_parts(form.depth, word, kernel),
         Part("counter", 1, {"bits": address}),
         Part("counter", 2, {"bits": row}),
         Part("counter", 2, {"bits": column}),

@@ -18,8 +18,8 @@ from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, dense_executor
-from .hardware import VERILOG_STYLE, distinct_lanes, folds, memory_part, memory_style, stream_params, width_of
-from .multiply_accumulate import LATENCY, mac_params, mac_parts, multiplier_choices
+from .hardware import VERILOG_STYLE, buffer_parts, distinct_lanes, folds, memory_style, stream_params, width_of
+from .multiply_accumulate import LATENCY, check_kernel, mac_params, mac_parts, multiplier_choices
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -63,6 +63,7 @@ class Dense(Op, name="dense"):
         return (kernel.simd,), kernel.pe
 
     def program(self, kernel: Kernel, x: TensorType) -> Program:
+        self._check(kernel)
         outputs, inputs = self.weight.shape
         beats, turns = folds(inputs, kernel.simd), folds(outputs, kernel.pe)
         pixel = np.arange(x.pixels, dtype=np.int64)[:, None] * (beats * turns)
@@ -77,8 +78,7 @@ class Dense(Op, name="dense"):
         parts = [*mac_parts(self.weight, self.bias, kernel, x, self.infer(x)), Part("register", 1, {"bits": word})]
         parts += [Part("counter", 1, {"bits": width_of(count)}) for count in (beats, turns) if count > 1]
         if turns > 1:
-            parts.append(memory_part("ram", beats, word, kernel))
-            parts.append(Part("register", 1, {"bits": word}))
+            parts += buffer_parts(beats, word, kernel)
             parts.append(Part("mux", 1, {"inputs": 2, "bits": word}))
         return tuple(parts)
 
@@ -92,6 +92,7 @@ class Dense(Op, name="dense"):
         return context
 
     def _check(self, kernel: Kernel) -> None:
+        check_kernel(kernel, len(self.bias), kernel.simd)
         inputs = self.weight.shape[1]
         if not 1 <= kernel.simd <= inputs:
             raise IntaglioError(f"simd is {kernel.simd}, but there are {inputs} inputs", hint=f"choose 1 to {inputs}")

@@ -111,15 +111,23 @@ def memory_part(kind: str, depth: int, width: int, kernel: Kernel) -> Part:
     return Part(f"{kind}_{memory_style(depth, width, kernel)}", 1, {"depth": depth, "width": width})
 
 
+def buffer_parts(depth: int, width: int, kernel: Kernel) -> tuple[Part, ...]:
+    """A `ram` and the register that its word is read into, which a block RAM has inside."""
+    memory = memory_part("ram", depth, width, kernel)
+    return (memory,) if memory.kind == "ram_bram" else (memory, Part("register", 1, {"bits": width}))
+
+
 def beat_steps(beats: int, every: int = 1, start: int = 0) -> Int64:
     """Step numbers start, start+every, … of `beats` beats."""
     return np.arange(beats, dtype=np.int64) * every + start
 
 
 def chosen_among(parts: Iterable[Part]) -> dict[str, int]:
-    """`words`: among how many constants a LUT memory chooses; nothing where there is none, or a block RAM hides them.
+    """`words`: among how many constants the memory of these parts chooses; nothing if a block RAM hides them.
 
     Logic behind a small LUT memory is simpler than its widths say: what it reads are functions of a few address bits.
     """
-    depths = [part["depth"] for part in parts if part.kind == "rom_lutram"]
-    return {"words": max(depths)} if depths else {}
+    kinds = {part.kind: part for part in parts}
+    if "rom_bram" in kinds:
+        return {}
+    return {"words": kinds["rom_lutram"]["depth"] if "rom_lutram" in kinds else 1}

@@ -102,6 +102,6 @@ class MulShift(Op, name="mul_shift"):
             positive = int(self.multiplier.min(initial=0) >= 0)  # a sign that is always 0
             sizes = {"a": bits, "b": context["multiplier"]["bits"] - positive, "signed": int(x.signed)}
             parts.append(Part(f"{kernel.multiplier}_multiplier", lanes, sizes | chosen_among(parts)))
-        parts.append(Part("adder", lanes, {"bits": context["sum_bits"]}))
+        parts.append(Part("adder", lanes, {"bits": context["sum_bits"], **chosen_among(parts)}))
         parts.append(Part("register", lanes, {"bits": context["sum_bits"] - context["shift"]}))  # what the shift keeps
         return (*parts, *shift_clip_parts(lanes, context))

@@ -198,7 +198,7 @@ def mac_parts(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: Te
         memory,
         Part(f"{kernel.multiplier}_multiplier", pe * simd, factors),
         *(Part("register", pe * count, {"bits": bits}) for count, bits in _tree_registers(simd, product, stages)),
-        *(Part("adder", pe * count, {"bits": bits}) for count, bits in _tree_adders(simd, product)),
+        *(Part("tree_adder", pe * count, {"bits": bits}) for count, bits in _tree_adders(simd, product)),
         Part("adder", pe, {"bits": sizes.accumulator}),
         Part("counter", 1, {"bits": width_of(depth)}),
     ]

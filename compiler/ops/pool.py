@@ -23,10 +23,10 @@ from .accumulate import same_labels
 from .elements import element_params, is_bipolar
 from .hardware import (
     VERILOG_STYLE,
+    buffer_parts,
     distinct_lanes,
     folds,
     hex_literal,
-    memory_part,
     memory_style,
     stream_params,
     width_of,
@@ -292,8 +292,7 @@ class Pool(Op):
             return ()
         parts = [*self._combiners(kernel.simd, bits), Part("mux", 1, {"inputs": 2, "bits": width})]
         if plan.words > 1:
-            parts.append(memory_part("ram", plan.words, width, kernel))
-            parts.append(Part("register", 1, {"bits": width}))
+            parts += buffer_parts(plan.words, width, kernel)
             if plan.words > plan.folds:
                 parts.append(Part("counter", 1 + (plan.folds > 1), {"bits": width_of(plan.words)}))
             if plan.folds == 1 and plan.columns.kernel > 1:

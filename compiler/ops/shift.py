@@ -15,7 +15,7 @@ from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
 from .executors import Executor
-from .hardware import folds
+from .hardware import chosen_among, folds
 from .lanewise import constant_field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
 from .shift_clip import operand_of, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
@@ -80,6 +80,7 @@ class Shift(Op, name="shift"):
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context = self.params(kernel, x)
-        adder = Part("adder", kernel.pe, {"bits": context["sum_bits"]})
+        parts = lane_parts(kernel, context)
+        adder = Part("adder", kernel.pe, {"bits": context["sum_bits"], **chosen_among(parts)})
         adders = (adder,) if self.addend.any() else ()
-        return (*lane_parts(kernel, context), *adders, *shift_clip_parts(kernel.pe, context))
+        return (*parts, *adders, *shift_clip_parts(kernel.pe, context))

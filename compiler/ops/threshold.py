@@ -18,7 +18,7 @@ from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .exact import integers
 from .executors import Executor
-from .hardware import folds
+from .hardware import chosen_among, folds
 from .lanewise import Field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
 from .staircase_executor import staircase_executor
 

@@ -58,7 +58,9 @@ def test_rendering_is_deterministic(ports: Netlist) -> None:
     assert render_rtl(ports, "net") == render_rtl(ports, "net")
 
 
-@pytest.mark.parametrize("name", ["", "9net", "a b", "net-1", "a__b", "net_", "_net", "né", "fork", "class", "main", "intaglio"])
+@pytest.mark.parametrize(
+    "name", ["", "9net", "a b", "net-1", "a__b", "net_", "_net", "né", "fork", "class", "main", "intaglio"]
+)
 def test_a_name_that_some_tool_would_refuse_is_refused(name: str) -> None:
     with pytest.raises(IntaglioError, match="cannot name a core"):
         check_name(name)

@@ -82,7 +82,7 @@ def simulate(netlist: Netlist, depths: Mapping[str, int], frames: int) -> list[l
                 machine.fires &= fires
 
     first = None
-    for cycle in range(1_000 + 100 * frames):
+    for cycle in range(2_000 + 100 * frames):
         if all(len(seen[name]) >= count for name, count in sinks.items()):
             return [[t - (first or 0) for t in seen[name][:count]] for name, count in sinks.items()]
         settle()

@@ -1,0 +1,152 @@
+"""From an integer graph to a verified design and its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import intaglio
+import numpy as np
+import pytest
+from intaglio.codegen import rtl
+from intaglio.flow.design import Design
+from intaglio.ir import parse_graph
+from small_networks import multilayer_perceptron, residual_network
+
+
+@pytest.fixture(scope="module")
+def design() -> Design:
+    return intaglio.compile(residual_network(), board="pynq-z2", target_fps=50_000, name="little")
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    return np.random.default_rng(1).random((12, 1, 8, 8))
+
+
+def test_simulator_hls_and_rtl_are_equal_and_cycles_are_as_predicted(design: Design, images: np.ndarray) -> None:
+    result = design.verify(images)
+    assert result.passed, result
+    predicted = design.estimate().cycles
+    assert result.interval_cycles == predicted.interval
+    assert result.latency_cycles == predicted.latency
+
+
+def test_a_broken_template_is_found_and_named(
+    design: Design, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One adder of the residual sum becomes a subtraction: the RTL must differ, first at that node."""
+    right = rtl.render
+
+    def wrong(template: str, /, **context: object) -> str:
+        text = right(template, **context)
+        if template != "rtl/add.sv.j2":
+            return text
+        assert " + " in text
+        return text.replace(" + ", " - ")
+
+    monkeypatch.setattr(rtl, "render", wrong)
+    result = design.verify(images[:3])
+    assert not result
+    assert result.rtl_mismatches > 0
+    assert result.hls_mismatches == 0
+    assert "RTL: joined[" in result.divergence
+    assert "expected" in result.divergence
+
+
+def test_a_broken_hls_template_is_found_and_named(
+    design: Design, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from intaglio.codegen import hls
+
+    right = hls.render
+    monkeypatch.setattr(hls, "render", lambda template, /, **c: _negated(right(template, **c), template))
+    result = design.verify(images[:3], backends=("hls",))
+    assert not result
+    assert "HLS: " in result.divergence
+
+
+def _negated(text: str, template: str) -> str:
+    """Every accumulator of dense starts one too high."""
+    return text.replace("accumulator_t(biases[turn][p])", "accumulator_t(biases[turn][p] + 1)") if "dense" in template else text
+
+
+def test_a_design_is_written_whole(design: Design, images: np.ndarray, tmp_path: Path) -> None:
+    folder = design.write(tmp_path / "out", x=images)
+    facts = json.loads((folder / "report.json").read_text())
+    assert facts["total"]["interval_cycles"] == design.estimate().cycles.interval
+    assert parse_graph((folder / "graph.txt").read_text()) == design.graph
+    page = (folder / "report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
+        "http://creativecommons.org", ""
+    )
+    assert (folder / "driver" / "little_driver.py").is_file()
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+    design.write(folder, x=images)  # its own folder may be replaced
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_someone_elses_folder_is_left_alone(design: Design, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(intaglio.IntaglioError, match="there is something else in the way"):
+        design.write(tmp_path)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_refused(design: Design, tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(intaglio.IntaglioError, match="cannot be written to"):
+        design.write(tmp_path / "out")
+    tmp_path.chmod(0o700)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing(design: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = design.write(tmp_path / "out")
+    before = sorted(p.relative_to(old) for p in old.rglob("*"))
+
+    def full(self: Path, *_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(intaglio.IntaglioError, match="No space left on device"):
+        design.write(tmp_path / "out")
+    monkeypatch.undo()
+    assert sorted(p.relative_to(old) for p in old.rglob("*")) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_unknown_boards_and_impossible_demands_are_refused() -> None:
+    graph = multilayer_perceptron()
+    with pytest.raises(intaglio.IntaglioError, match="there is no board 'zedboard'"):
+        intaglio.compile(graph, board="zedboard")
+    with pytest.raises(intaglio.IntaglioError, match="no design reaches an interval of 0 cycles"):
+        intaglio.compile(graph, target_fps=1e12)
+    with pytest.raises(intaglio.IntaglioError, match="cannot name a core"):
+        intaglio.compile(graph, name="module")
+
+
+def test_the_fastest_design_that_fits_is_faster_than_a_slow_target() -> None:
+    graph = multilayer_perceptron()
+    fast, slow = intaglio.compile(graph), intaglio.compile(graph, target_fps=1_000_000)
+    assert fast.estimate().cycles.interval == 1
+    assert slow.estimate().fps >= 1_000_000
+    assert slow.estimate().total.lut < fast.estimate().total.lut
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+def test_the_written_c_simulation_checks_itself(design: Design, images: np.ndarray, tmp_path: Path) -> None:
+    import subprocess
+
+    from intaglio.toolchain.cpp import ap_types_include
+
+    folder = design.write(tmp_path / "out", x=images[:2]) / "hls"
+    command = ["make", "csim", f"AP_TYPES={ap_types_include()}"]
+    assert subprocess.run(command, cwd=folder, check=False, capture_output=True).returncode == 0
+    vectors = folder / "expected_0.txt"
+    lines = vectors.read_text().splitlines()
+    vectors.write_text("\n".join([format(int(lines[0], 16) ^ 1, "x"), *lines[1:]]) + "\n")
+    assert subprocess.run(command, cwd=folder, check=False, capture_output=True).returncode != 0

@@ -1,0 +1,109 @@
+"""dense: values against a loop over integers, bounds, channels, kernels and their timing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from intaglio.errors import IntaglioError
+from intaglio.ir import Kernel, TensorType, as_integers
+from intaglio.ops import Dense
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> tuple[Dense, TensorType]:
+    inputs, outputs = draw(st.integers(1, 9)), draw(st.integers(1, 7))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    size = draw(st.sampled_from([0, 1, 8, 100, 2**20, 2**40]))
+    weight, bias = rng.integers(-size, size + 1, (outputs, inputs)), rng.integers(-3 * size, 3 * size + 1, outputs)
+    lo = rng.integers(-9, 9, inputs)
+    pixels = draw(st.sampled_from([(), (3,), (2, 3)]))
+    return Dense(as_integers(weight), as_integers(bias)), TensorType.integer((*pixels, inputs), lo, lo + 5)
+
+
+def twin(op: Dense, x: list[int]) -> list[int]:
+    """One pixel, in plain integers."""
+    return [
+        b + sum(w * v for w, v in zip(row, x, strict=True))
+        for row, b in zip(op.weight.tolist(), op.bias.tolist(), strict=True)
+    ]
+
+
+@given(layers(), st.integers(0, 2**32 - 1))
+def test_run_equals_a_loop_over_integers(case: tuple[Dense, TensorType], seed: int) -> None:
+    op, kind = case
+    x = np.random.default_rng(seed).integers(kind.lo_array, kind.hi_array, (3, *kind.shape), endpoint=True)
+    y, out = op.run(x), op.infer(kind)
+    assert y.reshape(-1, out.channels).tolist() == [twin(op, row) for row in x.reshape(-1, kind.channels).tolist()]
+    assert y.shape == (3, *out.shape)
+    assert (y >= out.lo_array).all()
+    assert (y <= out.hi_array).all()
+
+
+@given(layers())
+def test_bounds_are_reached(case: tuple[Dense, TensorType]) -> None:
+    op, kind = case
+    out = op.infer(kind)
+    lowest = np.where(op.weight > 0, kind.lo_array, kind.hi_array)
+    highest = np.where(op.weight > 0, kind.hi_array, kind.lo_array)
+    assert [twin(op, x)[m] for m, x in enumerate(lowest.tolist())] == list(out.lo)
+    assert [twin(op, x)[m] for m, x in enumerate(highest.tolist())] == list(out.hi)
+
+
+@given(layers(), st.data())
+def test_keeping_channels_equals_masking_them(case: tuple[Dense, TensorType], data: st.DataObject) -> None:
+    op, kind = case
+    ins, out = op.couplings(kind)
+    assert len({*ins[0].tolist(), *out.tolist()}) == kind.channels + len(op.bias)
+    kept = np.array(sorted(data.draw(st.sets(st.integers(0, kind.channels - 1), min_size=1))))
+    left = np.array(sorted(data.draw(st.sets(st.integers(0, len(op.bias) - 1), min_size=1))))
+    x = np.random.default_rng(0).integers(kind.lo_array, kind.hi_array, (4, *kind.shape), endpoint=True)
+    masked = np.zeros_like(x)
+    masked[..., kept] = x[..., kept]
+    assert (op.keep((kept,), left).run(x[..., kept]) == op.run(masked)[..., left]).all()
+
+
+@given(layers(), st.data())
+def test_the_program_reads_once_and_writes_after_each_fold(case: tuple[Dense, TensorType], data: st.DataObject) -> None:
+    op, kind = case
+    kernel = data.draw(st.sampled_from(list(op.kernels(kind))))
+    program = op.program(kernel, kind)
+    assert op.steps(kernel, kind) == program.steps
+    beats, turns = -(-kind.channels // kernel.simd), -(-len(op.bias) // kernel.pe)
+    reads, writes, step = [], [], 0
+    for _ in range(kind.pixels):
+        for turn in range(turns):
+            for beat in range(beats):
+                reads += [step] * (turn == 0)
+                writes += [step] * (beat == beats - 1)
+                step += 1
+    assert (program.steps, program.reads[0].tolist(), program.writes.tolist()) == (step, reads, writes)
+
+
+def test_choices_are_legal_kernels_of_all_folds() -> None:
+    rng = np.random.default_rng(0)
+    op = Dense(as_integers(rng.integers(-8, 8, (10, 37))), as_integers(np.zeros(10)))
+    kind = TensorType.integer((37,), 0, 15)
+
+    def folds(kernel: Kernel) -> tuple[int, int]:
+        return -(-37 // kernel.simd), -(-10 // kernel.pe)
+
+    assert {folds(k) for k in op.choices(kind)} == {folds(k) for k in op.kernels(kind)}
+    assert {(k.pe, k.simd) for k in op.choices(kind)} <= {(k.pe, k.simd) for k in op.kernels(kind)}
+
+
+@pytest.mark.parametrize(
+    "kernel", [Kernel(0, 1), Kernel(4, 1), Kernel(1, 0), Kernel(1, 6), Kernel(1, 5, stages=0), Kernel(1, 5, stages=5)]
+)
+def test_illegal_kernels_are_refused(kernel: Kernel) -> None:
+    op = Dense(as_integers(np.ones((3, 5))), as_integers(np.zeros(3)))
+    kind = TensorType.integer((5,), 0, 3)
+    for ask in (op.program, op.params, op.parts):
+        with pytest.raises(IntaglioError, match="hint"):
+            ask(kernel, kind)
+
+
+def test_a_wrong_number_of_inputs_is_refused() -> None:
+    with pytest.raises(IntaglioError, match="takes 5 inputs, not 4"):
+        Dense(as_integers(np.ones((3, 5))), as_integers(np.zeros(3))).infer(TensorType.integer((4,), 0, 3))

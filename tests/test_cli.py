@@ -1,0 +1,167 @@
+"""The command line: what people type, and what they read when it was wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from intaglio.cli import main
+from intaglio.ir import print_graph
+from small_networks import multilayer_perceptron
+
+
+class Answer:
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*words: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["intaglio", *map(str, words)])
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return Answer(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def graph_file(tmp_path: Path) -> Path:
+    path = tmp_path / "graph.txt"
+    path.write_text(print_graph(multilayer_perceptron()))
+    return path
+
+
+def test_boards_lists_every_board_with_its_part(run) -> None:
+    rows = {row["name"]: row for row in json.loads(run("boards", "--json").out)}
+    assert rows["pynq-z2"]["part"] == "xc7z020clg400-1"
+    assert (rows["pynq-z2"]["lut"], rows["pynq-z2"]["ff"], rows["pynq-z2"]["dsp"]) == (53200, 106400, 220)
+    assert set(rows) >= {"pynq-z2", "ultra96-v2", "zcu104", "kv260", "arty-a7-100t", "alveo-u250"}
+    assert "xck26-sfvc784-2LV-c" in run("boards").out
+
+
+def test_estimate_prints_a_table_and_json(run, graph_file: Path) -> None:
+    facts = json.loads(run("estimate", graph_file, "--board", "pynq-z2", "--json").out)
+    assert facts["board"]["name"] == "pynq-z2"
+    assert facts["total"]["fits"] is True
+    assert facts["total"]["lut"] > 0
+    names = {row["name"] for row in facts["layers"]}
+    assert {"hidden", "out"} <= names
+    text = run("estimate", graph_file, "-v").out
+    assert "hidden" in text
+    assert "FIFO" in text
+
+
+def test_compile_writes_the_whole_folder_and_report_reads_it(run, graph_file: Path, tmp_path: Path) -> None:
+    answer = run("compile", graph_file, "--out", tmp_path / "design", "--board", "pynq-z2")
+    assert answer.code == 0, answer.err
+    for name in ("graph.txt", "report.json", "report.html", "ip/package.tcl", "ip/block_design.tcl", "hls/build.tcl"):
+        assert (tmp_path / "design" / name).is_file(), name
+    assert (tmp_path / "design" / "rtl" / "network.v").is_file()
+    assert json.loads(run("report", tmp_path / "design", "--json").out)["name"] == "network"
+    again = json.loads(run("estimate", tmp_path / "design", "--json").out)
+    assert again["total"] == json.loads((tmp_path / "design" / "report.json").read_text())["total"]
+
+
+def test_simulate_runs_an_array(run, graph_file: Path, tmp_path: Path) -> None:
+    x = np.random.default_rng(0).normal(size=(4, 9))
+    np.save(tmp_path / "x.npy", x)
+    answer = run("simulate", graph_file, "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npy", "--json")
+    assert answer.code == 0, answer.err
+    y = np.load(tmp_path / "y.npy")
+    assert y.shape == (4, 3)
+    assert (np.array(json.loads(answer.out)) == y).all()
+
+
+def test_a_config_holds_any_flag_and_the_command_line_wins(run, graph_file: Path, tmp_path: Path) -> None:
+    config = tmp_path / "intaglio.toml"
+    config.write_text('board = "kv260"\nclock-mhz = 150\n[estimate]\nbudget = 0.5\n')
+    facts = json.loads(run("estimate", graph_file, "--config", config, "--json").out)
+    assert (facts["board"]["name"], facts["clock_mhz"]) == ("kv260", 150)
+    facts = json.loads(run("estimate", graph_file, "--config", config, "--board", "zcu104", "--json").out)
+    assert facts["board"]["name"] == "zcu104"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("estimate", "graph.txt", "--board", "pinq"), "there is no board 'pinq'"),
+        (("estimate", "nothing.py"), "nothing.py: there is no such file"),
+        (("estimate", "graph.txt", "--budget", "3"), "a budget is a share above 0 and up to 1, not 3.0"),
+        (("estimate", "graph.txt", "--budget", "0.0001"), "not even the smallest design fits the budget"),
+        (("estimate", "graph.txt", "--target-fps", "1e12"), "no design reaches an interval of 0 cycles"),
+        (("estimate", "graph.txt", "--clock-mhz", "-1"), "a clock of -1.0 MHz is out of range"),
+        (("estimate", "broken.txt"), "this is not an Intaglio graph"),
+        (("estimate", "odd.bin"), "a .bin file is no source"),
+        (("simulate", "graph.txt", "--input", "wrong.npy"), "the input x has shape (4, 7), not (N, 9)"),
+        (("simulate", "graph.txt", "--input", "nan.npy"), "the input holds NaN or infinity"),
+        (("simulate", "graph.txt", "--input", "none.npy"), "the inputs cannot be read"),
+        (("report", "."), "there is no design to report"),
+        (("bench", "speed"), "there is no benchmark 'speed'"),
+        (("estimate", "graph.txt", "--config", "bad.toml"), "there is no option 'bord'"),
+        (("estimate", "fails.py"), "the script fails: ZeroDivisionError"),
+        (("estimate", "empty.py"), "the script has no function trained()"),
+        (("compile", "graph.txt", "--out", "taken"), "there is something else in the way"),
+        (("compile", "graph.txt", "--out", "graph.txt/design"), "graph.txt"),
+        (("frobnicate",), "No such command"),
+    ],
+)
+def test_bad_input_is_one_message_and_exit_code_two(run, graph_file: Path, tmp_path: Path, words, message) -> None:
+    (tmp_path / "broken.txt").write_text("nonsense")
+    (tmp_path / "odd.bin").write_text("x")
+    (tmp_path / "bad.toml").write_text('bord = "kv260"')
+    (tmp_path / "fails.py").write_text("1 / 0")
+    (tmp_path / "empty.py").write_text("")
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "thesis.tex").write_text("years of work")
+    np.save(tmp_path / "wrong.npy", np.zeros((4, 7)))
+    np.save(tmp_path / "nan.npy", np.full((4, 9), np.nan))
+    before = sorted(tmp_path.rglob("*"))
+    answer = run(*words)
+    assert answer.code == 2
+    assert message in answer.err
+    assert "Traceback" not in answer.err
+    assert answer.out == ""
+    assert [p for p in sorted(tmp_path.rglob("*")) if "__pycache__" not in str(p)] == before
+
+
+SCRIPT = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 4, 3, groups=1, dilation=2)
+        self.last = nn.Linear(4, 2)
+    def forward(self, x):
+        x = torch.nn.functional.gelu(self.first(x))
+        return self.last(x.mean((2, 3)))
+
+def net():
+    return Net()
+
+example_input = torch.zeros(1, 1, 8, 8)
+"""
+
+
+def test_check_lists_every_unsupported_layer_at_once(run, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(SCRIPT)
+    answer = run("check", "net.py", "--json")
+    assert answer.code == 2
+    wrong = [row for row in json.loads(answer.out) if not row["supported"]]
+    assert len(wrong) == 2
+    assert any("dilation" in row["why"] for row in wrong)
+    assert all(row["instead"] and row["loc"] for row in wrong)
+    assert run("check", "net.py").code == 2
