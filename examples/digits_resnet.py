@@ -45,9 +45,9 @@ class ResNet(nn.Module):
 
 
 def data() -> tuple[TensorBatches, TensorBatches]:
-    """The digits, training images moved by up to one pixel; 360 images held out."""
+    """The digits; 360 images are held out."""
     x, y, x_valid, y_valid = digits()
-    return TensorBatches(x, y, 64, shuffle=True, shift=1), TensorBatches(x_valid, y_valid, 360)
+    return TensorBatches(x, y, 32, shuffle=True), TensorBatches(x_valid, y_valid, 360)
 
 
 net = ResNet
@@ -60,7 +60,7 @@ board = "pynq-z2"
 
 example = Example(
     "digits_resnet", net, example_input, data, recipe, board,
-    float_epochs=30, epochs=60, settings={"lr": 0.004, "retrain_lr": 0.75},
+    float_epochs=30, epochs=40, settings={"lr": 0.004, "retrain_lr": 0.75},
 )  # fmt: skip
 trained = example.trained
 

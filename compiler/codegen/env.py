@@ -1,4 +1,4 @@
-"""The one Jinja environment: `${x}` renders, lines that begin with `//%` (or `#%`) are statements, nothing is undefined.
+"""The one Jinja environment: `${x}` renders, lines that begin with `//%` (`#%`) are statements, nothing is undefined.
 
 Templates hold no arithmetic: what they need is computed in `Op.params`.
 """

@@ -96,8 +96,13 @@ def _multiplier(s: Sizes) -> Features:
     return found | {"signed_rows": rows * s.get("signed", 0)}
 
 
-def _carry_chain(s: Sizes) -> Features:
+def _comparator(s: Sizes) -> Features:
     return {"bits": s["bits"], "chosen_bits": s["bits"] * _choice(s)}
+
+
+def _adder(s: Sizes) -> Features:
+    """A bit whose addend is constant needs no LUT before its carry; of few `words`, some bits are equal in all."""
+    return {"bits": s["bits"], "free_bits": s["bits"] * (1 - 2.0 ** (1 - s["words"]) if "words" in s else 1.0)}
 
 
 def _choice(s: Sizes) -> float:
@@ -111,7 +116,7 @@ CHOICE_BITS = 4.5
 
 def _dsp_multiplier(s: Sizes) -> Features:
     if s["a"] + s["b"] >= DSP_PRODUCT:
-        return {"one": 1, "a": s["a"], "b": s["b"]}
+        return {"one": 1, "b": s["b"]}
     return {"small_" + name: value for name, value in _multiplier(s).items()}
 
 
@@ -142,20 +147,22 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "register": lambda s: {"bits": s["bits"]},
     "counter": lambda s: {"bits": s["bits"], "one": 1},
     "control": lambda _: {"one": 1},
-    "adder": _carry_chain,
+    "adder": _adder,
     "tree_adder": lambda s: {"bits": s["bits"]},
-    "comparator": _carry_chain,
+    "accumulator": lambda s: {"bits": s["bits"]},
+    "mask": lambda s: {"bits": s["bits"]},
+    "comparator": _comparator,
     "constant_comparator": lambda s: {"bits": s["bits"]},
     "thermometer": lambda s: {"levels": s["levels"]},
     "fifo_control": lambda _: {"one": 1},
     "lut_multiplier": _multiplier,
     "dsp_multiplier": _dsp_multiplier,
     "constant_multiplier": lambda s: {
-        "terms": s["bits"] * s["digits"],
-        "digits": s["digits"],
-        "rows": s["bits"] * s.get("ones", 0),
-        "bits": s["bits"] * s["weights"],
-        "weights": s["weights"],
+        "digits": s["bits"] * (s["digits"] - s["more_digits"]),
+        "more_digits": s["bits"] * s["more_digits"],
+        "more_digit_ends": s["more_digits"],
+        "more_ones": s["bits"] * s["more_ones"],
+        "more_one_ends": s["more_ones"],
     },
     "mux": lambda s: {"cells": s["bits"] * max(1, ceil((s["inputs"] - 1) / 3)) if s["inputs"] > 1 else 0},
     "rom_constant": lambda _: {},
@@ -167,7 +174,7 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "shift_line": lambda s: {"luts": s["width"] * ceil(s["depth"] / 32), "ends": s["width"]},
 }
 
-SAVINGS = frozenset({"dsp_multiplier.one", "dsp_multiplier.a", "dsp_multiplier.b"})
+SAVINGS = frozenset({"dsp_multiplier.one", "dsp_multiplier.b"})
 """Features whose price may be negative: a DSP slice takes in registers and adders that stand around it."""
 
 KINDS = tuple(_FEATURES)

@@ -39,8 +39,8 @@ COLUMNS = ("module", "hash", "lut", "ff", "dsp", "bram36", "uram", "lutram", "sr
 MEASURED = ("lut", "ff", "dsp", "bram36", "uram")
 BATCH = 16
 """Modules per Yosys process: the device library is parsed once for each."""
-HELD_OUT = 5
-"""Every fifth module of a kind is held out of the fit that the stated errors come from."""
+FOLDS = 5
+"""Every fifth module is held out of the fit that its stated error comes from."""
 
 Row = dict[str, Any]
 
@@ -52,6 +52,7 @@ def calibrate(
     jobs: int = 1,
     limit: int | None = None,
     kinds: Sequence[str] = (),
+    like: str = "",
     synthesise: Synthesise | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
@@ -63,6 +64,7 @@ def calibrate(
         jobs: Yosys processes side by side.
         limit: measure and fit only so many modules.
         kinds: measure only these operators and links (see specimens.COUNTS); the fit takes all rows that hold.
+        like: a family whose table lends the rows that are missing here, where both map logic alike (xcup on xc7).
         synthesise: instead of Yosys, for tests.
         console: where progress goes; none is shown without one.
     """
@@ -73,7 +75,8 @@ def calibrate(
         "yosys": yosys.version() if synthesise is None else "a stand-in",
     }
     table = folder / f"measured_{family}.csv"
-    wanted = {s.name: (s.fingerprint(family, made_by["yosys"]), s) for s in specimens(limit)}
+    every = list(specimens())
+    wanted = {s.name: (s.fingerprint(family, made_by["yosys"]), s) for s in every[:limit]}
     rows = {row["module"]: row for row in read_table(table)}
 
     def measured(name: str) -> bool:
@@ -86,10 +89,16 @@ def calibrate(
             failed[specimen.name] = str(used)
             continue
         rows[specimen.name] = _row(wanted[specimen.name][0], specimen, used)
-        write_table(table, [rows[name] for name in wanted if name in rows])
+        write_table(table, [rows[s.name] for s in every if s.name in rows])
     chosen = [(specimen, rows[name]) for name, (_, specimen) in wanted.items() if measured(name)]
-    report = judge(chosen) | {"failed": failed, "made_by": made_by}
     made_by |= {"modules": len(chosen), "table": table.name}
+    if like:
+        lender = {row["module"]: row for row in read_table(folder / f"measured_{like}.csv")}
+        own = {specimen.name for specimen, _ in chosen}
+        lent = [(s, lender[s.name]) for s in every if s.name in lender and s.name not in own]
+        chosen += [(s, row) for s, row in lent if row["hash"] == s.fingerprint(like, made_by["yosys"])]
+        made_by |= {"lent": len(chosen) - len(own), "lent_by": like}
+    report = judge(chosen) | {"failed": failed, "made_by": made_by}
     fit_prices(family, chosen, made_by).save(folder / f"prices_{family}.json")
     (folder / f"errors_{family}.json").write_text(json.dumps(report, indent=1) + "\n")
     return report
@@ -181,16 +190,22 @@ def fit_prices(family: str, chosen: Chosen, made_by: dict[str, Any]) -> Prices:
 
 
 def judge(chosen: Chosen) -> dict[str, Any]:
-    """Errors on every fifth module of each kind, with prices fitted to the others; DSP and BRAM must be equal."""
+    """Errors on modules held out: five times over, every fifth module of each kind, with prices fitted to the others.
+
+    DSP and BRAM are rules: how many modules they hit exactly.
+    """
     rows = [totals(specimen) for specimen, _ in chosen]
-    held = np.array([specimen.index % HELD_OUT == 2 for specimen, _ in chosen], bool)
+    fold = np.array([(s.index + s.index // FOLDS) % FOLDS for s, _ in chosen], int)
     kinds = np.array([specimen.kind for specimen, _ in chosen])
     found: dict[str, np.ndarray] = {}
     for name in ("lut", "ff"):
-        measured = [row[name] for _, row in chosen]
-        known = [(r, m) for r, m, h in zip(rows, measured, held, strict=True) if not h]
-        prices = fit([r for r, _ in known], [m for _, m in known], SAVINGS)
-        found[name] = errors([predict(r, prices) for r in rows], measured)
+        measured = np.array([row[name] for _, row in chosen])
+        predicted = np.zeros(len(chosen))
+        for held in (fold == number for number in range(FOLDS)):
+            known = np.flatnonzero(~held)
+            prices = fit([rows[k] for k in known], measured[known], SAVINGS)
+            predicted[held] = [max(predict(rows[k], prices), 0.0) for k in np.flatnonzero(held)]
+        found[name] = errors(predicted, measured)
     exact = {
         name: [sum(p.count * getattr(fixed(p), name) for p in specimen.parts) == row[name] for specimen, row in chosen]
         for name in ("dsp", "bram36")
@@ -198,23 +213,19 @@ def judge(chosen: Chosen) -> dict[str, Any]:
     groups = {"all": np.ones(len(chosen), bool)} | {str(kind): kinds == kind for kind in dict.fromkeys(kinds)}
     return {
         "modules": len(chosen),
-        "held_out": int(held.sum()),
         "equal": {name: f"{sum(flags)} of {len(flags)}" for name, flags in exact.items()},
         "kinds": {
             kind: {
                 "modules": int(group.sum()),
-                **{
-                    name: {"median": _quantile(e[group & held], 50), "p90": _quantile(e[group & held], 90)}
-                    for name, e in found.items()
-                },
+                **{name: _quantiles(missed[group]) for name, missed in found.items()},
             }
             for kind, group in groups.items()
         },
     }
 
 
-def _quantile(values: np.ndarray, percent: int) -> float | None:
-    return round(float(np.percentile(values, percent)), 4) if len(values) else None
+def _quantiles(values: np.ndarray) -> dict[str, float]:
+    return {name: round(float(np.percentile(values, at)), 4) for name, at in (("median", 50), ("p90", 90))}
 
 
 def main() -> None:
@@ -224,6 +235,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="Yosys processes side by side")
     parser.add_argument("--limit", type=int, default=None, help="measure only so many modules")
     parser.add_argument("--kinds", nargs="*", default=(), help="measure only these operators and links")
+    parser.add_argument("--like", choices=yosys.FAMILIES, default="", help="the family that lends missing rows")
     arguments = parser.parse_args()
     start = time.perf_counter()
     console = Console(stderr=True)
@@ -233,6 +245,7 @@ def main() -> None:
         jobs=arguments.jobs,
         limit=arguments.limit,
         kinds=arguments.kinds,
+        like=arguments.like,
         console=console,
     )
     console.print_json(data=report)

@@ -69,8 +69,9 @@ class Add(Op, name="add"):
             Part("register", 1, {"bits": kernel.pe * bits}),
             Part("control"),
         ]
-        if count * kernel.simd > a.channels:
+        if spare := count * kernel.simd - a.channels:
             parts.append(Part("counter", 1, {"bits": width_of(count)}))
+            parts.append(Part("mask", 1, {"bits": spare * bits}))
         return tuple(parts)
 
     def params(self, kernel: Kernel, a: TensorType, b: TensorType) -> dict[str, Any]:

@@ -81,7 +81,9 @@ def memory_style(depth: int, width: int, kernel: Kernel) -> str:
     return "bram" if depth * width > BLOCK_RAM_BITS else "lutram"
 
 
-def stream_params(kernel: Kernel, ins: tuple[TensorType, ...], lanes: tuple[tuple[int, ...], int], out: TensorType) -> dict[str, Any]:
+def stream_params(
+    kernel: Kernel, ins: tuple[TensorType, ...], lanes: tuple[tuple[int, ...], int], out: TensorType
+) -> dict[str, Any]:
     """What every template needs of its streams: widths of elements and beats, signs, lanes, beats per pixel."""
 
     def stream(tensor: TensorType, count: int) -> dict[str, Any]:

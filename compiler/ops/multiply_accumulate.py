@@ -199,12 +199,10 @@ def mac_parts(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: Te
         Part(f"{kernel.multiplier}_multiplier", pe * simd, factors),
         *(Part("register", pe * count, {"bits": bits}) for count, bits in _tree_registers(simd, product, stages)),
         *(Part("tree_adder", pe * count, {"bits": bits}) for count, bits in _tree_adders(simd, product)),
-        Part("adder", pe, {"bits": sizes.accumulator}),
+        Part("accumulator" if sizes.beats > 1 else "adder", pe, {"bits": sizes.accumulator}),
         Part("counter", 1, {"bits": width_of(depth)}),
     ]
     if sizes.beats > 1:
-        parts.append(Part("register", pe, {"bits": sizes.accumulator}))
-        parts.append(Part("mux", pe, {"inputs": 2, "bits": sizes.accumulator}))  # start from the bias, or go on
         parts.append(Part("register", 2, {"bits": stages + 1}))  # first and last of a sum
     if sizes.turns > 1:
         parts.append(Part("register", stages, {"bits": width_of(sizes.turns)}))
@@ -263,17 +261,18 @@ def _signed_bits(low: Int64, high: Int64) -> int:
 
 
 def constant_sizes(weights: Int64, bits: int, weight_bits: int) -> dict[str, int]:
-    """Of products with constants: non-zero signed digits, ones in two's complement, constants that are not zero."""
-    magnitude = np.abs(weights)
+    """Of sums of products with constants, one per row: their terms as non-zero signed digits and as ones in two's
+    complement, and how many of these are beyond the two that one adder takes.
+    """
+    rows = weights.reshape(len(weights), -1)
+    magnitude = np.abs(rows)
+    digits = np.bitwise_count(magnitude ^ (3 * magnitude)).sum(axis=1, dtype=np.int64)
+    ones = np.bitwise_count(rows & ((1 << weight_bits) - 1)).sum(axis=1, dtype=np.int64)
     return {
         "bits": bits,
-        "digits": int(np.bitwise_count(magnitude ^ (3 * magnitude)).sum()),
-        "ones": int(np.bitwise_count(weights & ((1 << weight_bits) - 1)).sum()),
+        "digits": int(digits.sum()),
+        "ones": int(ones.sum()),
+        "more_digits": int(np.maximum(digits - 2, 0).sum()),
+        "more_ones": int(np.maximum(ones - 2, 0).sum()),
         "weights": int(np.count_nonzero(weights)),
     }
-
-
-def nonzero_digits(value: int) -> int:
-    """Non-zero digits of the canonical signed-digit form: the terms of a shift-and-add product."""
-    magnitude = abs(value)
-    return bin(magnitude ^ (3 * magnitude)).count("1")

@@ -75,6 +75,23 @@ def test_a_module_that_fails_is_named_and_the_others_are_measured(tmp_path: Path
     assert report["modules"] == 9
 
 
+def test_another_family_lends_the_rows_that_are_missing(tmp_path: Path) -> None:
+    calibrate("xc7", tmp_path, limit=20, synthesise=StandIn())
+    few = StandIn()
+    calibrate("xcup", tmp_path, limit=6, like="xc7", synthesise=few)
+    assert len(few.seen) == len(read_table(tmp_path / "measured_xcup.csv")) == 6
+    made_by = Prices.read(tmp_path / "prices_xcup.json").made_by
+    assert (made_by["modules"], made_by["lent"], made_by["lent_by"]) == (6, 14, "xc7")
+
+
+def test_a_smaller_run_keeps_the_rows_that_it_does_not_need(tmp_path: Path) -> None:
+    calibrate("xc7", tmp_path, limit=9, synthesise=StandIn())
+    table = tmp_path / "measured_xc7.csv"
+    table.write_text("\n".join(line for line in table.read_text().splitlines() if not line.startswith("dense_0,")) + "\n")
+    calibrate("xc7", tmp_path, limit=4, synthesise=StandIn())
+    assert len(read_table(table)) == 9
+
+
 def test_specimens_are_the_same_every_time() -> None:
     first, second = list(specimens(20)), list(specimens(20))
     assert [s.fingerprint() for s in first] == [s.fingerprint() for s in second]

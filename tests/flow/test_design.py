@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -44,8 +43,8 @@ def test_a_broken_template_is_found_and_named(
         text = right(template, **context)
         if template != "rtl/add.sv.j2":
             return text
-        assert " + " in text
-        return text.replace(" + ", " - ")
+        assert "a + b" in text
+        return text.replace("a + b", "a - b")
 
     monkeypatch.setattr(rtl, "render", wrong)
     result = design.verify(images[:3])
@@ -95,13 +94,10 @@ def test_someone_elses_folder_is_left_alone(design: Design, tmp_path: Path) -> N
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_folder_is_refused(design: Design, tmp_path: Path) -> None:
-    tmp_path.chmod(0o500)
-    with pytest.raises(intaglio.IntaglioError, match="cannot be written to"):
-        design.write(tmp_path / "out")
-    tmp_path.chmod(0o700)
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a place where not even root may write")
+def test_a_read_only_folder_is_refused(design: Design) -> None:
+    with pytest.raises(intaglio.IntaglioError, match="cannot be written"):
+        design.write("/proc/intaglio/out")
 
 
 def test_a_full_disk_leaves_nothing(design: Design, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,6 +126,8 @@ class Width(Link):
         parts = [Part("control")]
         if self._counts_steps() and context["steps"] > 1:
             parts.append(Part("counter", 1, {"bits": context["step_bits"]}))
+        if context["spare"]:
+            parts.append(Part("mask", 1, {"bits": context["spare"] * bits}))
         if self.form == "any":
             held, places = context["buffer"] * bits, len(context["fills"])
             parts.append(Part("register", 1, {"bits": context["out_width"] + held}))
