@@ -3,7 +3,8 @@
 from .fit import evaluate, fit
 from .history import Epoch, History
 from .layers import Phase
-from .model import Plan, PreparedModel
+from .model import PreparedModel
+from .plan import Plan
 from .recipe import Recipe
 
 __all__ = ["Epoch", "History", "Phase", "Plan", "PreparedModel", "Recipe", "evaluate", "fit"]

@@ -20,7 +20,8 @@ from ..errors import IntaglioError
 from . import checkpoint as checkpoints
 from .history import Epoch, History
 from .layers import Phase
-from .model import Plan, PreparedModel
+from .model import PreparedModel
+from .plan import Plan
 
 SCHEDULES = ("cosine", "milestones", "constant")
 MILESTONES = (0.6, 0.85)
@@ -106,7 +107,7 @@ def fit(
         for number in range(len(history.epochs), epochs):
             _seed(model.recipe.seed, number)
             began = time.perf_counter()
-            lost, right, seen = 0.0, 0, 0
+            lost, right, seen = 0.0, 0.0, 0
             model.train()
             for x, y in _on(model, train_loader):
                 _set_rate(optimiser, rate(model.clock))
@@ -117,7 +118,7 @@ def fit(
                 if not isfinite(number_lost):
                     hint = "a smaller lr; or look for NaN in the data"
                     raise IntaglioError(f"the loss is {number_lost} in epoch {number + 1}", where="fit", hint=hint)
-                value.backward()
+                value.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 if model.phase is Phase.FLOAT and model.clock + 1 == plan.first_change:
                     history.float_accuracy = evaluate(model, valid_loader) if valid_loader is not None else nan
@@ -150,7 +151,7 @@ def fit(
 @torch.no_grad()
 def evaluate(model: PreparedModel, loader: Loader) -> float:
     """The share of `loader`'s samples that the model classifies rightly; of a frozen model, in float64."""
-    was, right, seen = model.training, 0, 0
+    was, right, seen = model.training, 0.0, 0
     model.eval()
     try:
         for x, y in _on(model, loader):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 
 import torch
@@ -51,7 +52,8 @@ class Producer(nn.Module):
         self.register_buffer("bias_gain", torch.ones(()))
 
     def forward(self, x: Tensor, phase: Phase, mask: Tensor | None) -> Tensor:
-        weight, bias = self.weight, self.bias
+        weight: Tensor = self.weight
+        bias: Tensor | None = self.bias
         if phase is Phase.QUANTISE:
             if self.training:
                 self.range.observe(weight.detach())
@@ -59,7 +61,7 @@ class Producer(nn.Module):
         elif phase is Phase.SNAPPED:
             weight = fake_weights(weight, self.step, self.bits)
             weight = weight * self._rows(self.sign * self.unit / self.step)
-            bias = None if self.fused else round_to_grid(bias * self.bias_gain, self.bias_grid)
+            bias = None if self.fused else round_to_grid(self.bias * self.bias_gain, self.bias_grid)
         if mask is not None:
             weight = weight * self._rows(mask)
             bias = None if bias is None else bias * mask
@@ -125,3 +127,16 @@ class Quantiser(nn.Module):
 
     def forward(self, x: Tensor, scale: Tensor, signed: bool) -> Tensor:
         return fake_quantise(x, scale, *code_range(self.bits, signed))
+
+
+class Nodes(nn.Module):
+    """Modules by the name of their node, whatever that name is."""
+
+    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
+        super().__init__()
+        self._modules.update(modules)
+
+    def __getitem__(self, name: str) -> nn.Module:
+        found = self._modules[name]
+        assert found is not None
+        return found

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any, Self
 
 import torch
@@ -12,44 +11,17 @@ from torch import Tensor, nn
 from ..errors import IntaglioError
 from ..ir import Graph
 from ..ops.source import BatchNorm, Quantise, SourceArgmax
-from .drivers import DRIVERS, Clock, Window
-from .functional import STATELESS, torch_shape
-from .layers import BatchNormLayer, Phase, Producer, Quantiser
+from .checks import check_finite, check_inputs, check_names
+from .drivers import Window
+from .functional import STATELESS
+from .layers import BatchNormLayer, Nodes, Phase, Producer, Quantiser
+from .plan import Plan, make_plan
 from .projections import channels_kept, top_k
 from .quantisers import RunningMean, scale_and_sign
 from .recipe import Recipe
 from .reference import Reference
 from .scores import SCORES
 from .structures import PRODUCERS, Layer, fused_batch_norms, reaches_output_unquantised, structure_of
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The clock readings (optimiser steps) at which phases begin, and the windows of the pruning phase."""
-
-    prune_at: int
-    quantise_at: int
-    snap_at: int
-    total: int
-    windows: tuple[Window, ...]
-
-    @property
-    def first_change(self) -> int:
-        """Where float training ends."""
-        return min(self.prune_at, self.quantise_at, self.snap_at)
-
-
-class Nodes(nn.Module):
-    """Modules by the name of their node, whatever that name is."""
-
-    def __init__(self, modules: Mapping[str, nn.Module]) -> None:
-        super().__init__()
-        self._modules.update(modules)
-
-    def __getitem__(self, name: str) -> nn.Module:
-        found = self._modules[name]
-        assert found is not None
-        return found
 
 
 class PreparedModel(nn.Module):
@@ -95,7 +67,7 @@ class PreparedModel(nn.Module):
                 raise IntaglioError(f"{op.name} cannot be trained", where=node.loc or node.name)
         self.nodes = Nodes(modules)
         self.structure = structure_of(graph)
-        self._check_names()
+        check_names(recipe, [layer.name for layer in self.structure.layers])
         rows = self.structure.count + 1
         self.register_buffer("masks", torch.ones(rows))
         self.register_buffer("provisional", torch.ones(rows))
@@ -119,7 +91,7 @@ class PreparedModel(nn.Module):
     # -- running ---------------------------------------------------------------------------------------------------
     def forward(self, *inputs: Tensor) -> Any:
         """The network's outputs; while it trains, an argmax at the end is left out."""
-        self._check_inputs(inputs)
+        check_inputs(self.graph, inputs)
         if self.phase is Phase.FROZEN:
             outputs = self.reference(*inputs)
         else:
@@ -161,7 +133,7 @@ class PreparedModel(nn.Module):
     def _quantise(self, name: str, x: Tensor) -> Tensor:
         quantiser = self.quantiser(name)
         if self.phase is Phase.SNAPPED:
-            return quantiser(x, quantiser.scale, bool(quantiser.signed))  # type: ignore[no-any-return]
+            return quantiser(x, quantiser.scale, bool(quantiser.signed))
         if self._observing or (self.phase is Phase.QUANTISE and self.training):
             quantiser.range.observe(x)
         if self.phase is not Phase.QUANTISE:
@@ -169,7 +141,7 @@ class PreparedModel(nn.Module):
         members = self.group_of(name)
         if not any(member.range.ends.seen > 0 for member in members):
             return x
-        return quantiser(x, *scale_and_sign([m.range for m in members], quantiser.bits))  # type: ignore[no-any-return]
+        return quantiser(x, *scale_and_sign([m.range for m in members], quantiser.bits))
 
     def _watch(self, name: str, x: Tensor) -> Tensor:
         """Collects the score of layers under way, then lets their provisional mask bite."""
@@ -193,27 +165,7 @@ class PreparedModel(nn.Module):
     # -- compressing -----------------------------------------------------------------------------------------------
     def plan(self, epochs: float, steps_per_epoch: int) -> Plan:
         """Lays out the phases over `epochs`; to be called once before a training loop that calls `step`."""
-        total = round(epochs * steps_per_epoch)
-        if total < 1 or steps_per_epoch < 1:
-            raise IntaglioError(f"{epochs} epochs of {steps_per_epoch} steps leave nothing to train", where="plan")
-        shares = list(self.recipe.shares)
-        if self.recipe.method == "float":
-            shares = [1.0, 0.0, 0.0, 0.0]
-        elif not self.recipe.prunes:
-            shares[2], shares[1] = shares[2] + shares[1], 0.0
-        ends, so_far = [], 0.0
-        for share in shares[:3]:
-            so_far += share / sum(shares)
-            ends.append(round(so_far * total))
-        if epochs >= 2 * sum(share > 0 for share in shares):  # whole epochs, where there are enough of them
-            ends = [round(end / steps_per_epoch) * steps_per_epoch for end in ends]
-        windows: list[Window] = []
-        if ends[1] > ends[0]:
-            driver = DRIVERS[self.recipe.method]
-            windows = driver(len(self.structure.layers), self.recipe, Clock(steps_per_epoch, ends[1] - ends[0]))
-        elif self.recipe.prunes and self.recipe.shares[1] > 0:
-            raise IntaglioError(f"{epochs} epochs leave no step to prune in", where="plan", hint="train for longer")
-        self._plan = Plan(ends[0], ends[1], ends[2], total, tuple(windows))
+        self._plan = make_plan(self.recipe, len(self.structure.layers), epochs, steps_per_epoch)
         return self._plan
 
     def step(self) -> None:
@@ -269,7 +221,7 @@ class PreparedModel(nn.Module):
 
     def set_mask(self, layer: str, keep: Iterable[bool] | Tensor) -> None:
         """Decides by hand which channels of a hidden layer stay."""
-        (found,) = [one for one in self.structure.layers if one.name == layer] or [None]
+        found = next((one for one in self.structure.layers if one.name == layer), None)
         values = torch.as_tensor(keep if isinstance(keep, Tensor) else list(keep), dtype=self.masks.dtype)
         if found is None or len(values) != len(found.groups):
             known = ", ".join(f"{one.name} ({len(one.groups)})" for one in self.structure.layers)
@@ -431,33 +383,7 @@ class PreparedModel(nn.Module):
 
     def check_finite(self) -> None:
         """Raises IntaglioError that names the first parameter or statistic that is NaN or infinite."""
-        for name, value in (*self.named_parameters(), *self.named_buffers()):
-            if value.is_floating_point() and not bool(torch.isfinite(value).all()):
-                bad = "NaN" if bool(torch.isnan(value).any()) else "infinite"
-                node = name.split(".")[1] if name.startswith("nodes.") else ""
-                loc = self.graph.by_name[node].loc if node in self.graph.by_name else ""
-                raise IntaglioError(
-                    f"{name.removeprefix('nodes.')} is {bad}",
-                    where=loc,
-                    hint="look at the training that made it: a smaller learning rate, or clipped gradients",
-                )
-
-    def _check_names(self) -> None:
-        if isinstance(self.recipe.keep, Mapping):
-            known = [layer.name for layer in self.structure.layers]
-            for name in self.recipe.keep:
-                if name not in known:
-                    hint = f"the hidden layers are {', '.join(known)}"
-                    raise IntaglioError(f"keep names {name!r}, which is no hidden layer", where="recipe", hint=hint)
-
-    def _check_inputs(self, inputs: tuple[Tensor, ...]) -> None:
-        if len(inputs) != len(self.graph.inputs):
-            raise IntaglioError(f"the network takes {len(self.graph.inputs)} inputs, not {len(inputs)}")
-        for (name, kind), x in zip(self.graph.inputs.items(), inputs, strict=True):
-            want = torch_shape(kind.shape)
-            if tuple(x.shape[1:]) != want:
-                hint = f"it should be (batch, {', '.join(map(str, want))})"
-                raise IntaglioError(f"input {name} has shape {tuple(x.shape)}", hint=hint)
+        check_finite(self, self.graph)
 
     def _refuse_if_frozen(self) -> None:
         if self.phase is Phase.FROZEN:

@@ -56,19 +56,19 @@ class RoundToGrid(torch.autograd.Function):
 
 
 def fake_quantise(x: Tensor, scale: Tensor, lo: int, hi: int) -> Tensor:
-    return FakeQuantise.apply(x, scale, lo, hi)  # type: ignore[no-any-return]
+    return FakeQuantise.apply(x, scale, lo, hi)  # type: ignore[no-untyped-call]
 
 
 def fake_weights(weight: Tensor, scale: Tensor, bits: int) -> Tensor:
     """Weights on their grid: symmetric, `scale` per output channel (or one); a single bit is the sign."""
     scale = scale.reshape(-1, *(1,) * (weight.dim() - 1))
     if bits == 1:
-        return FakeSign.apply(weight, scale.expand_as(weight))  # type: ignore[no-any-return]
+        return FakeSign.apply(weight, scale.expand_as(weight))  # type: ignore[no-untyped-call]
     return fake_quantise(weight, scale, -symmetric_hi(bits), symmetric_hi(bits))
 
 
 def round_to_grid(x: Tensor, grid: Tensor) -> Tensor:
-    return RoundToGrid.apply(x, grid)  # type: ignore[no-any-return]
+    return RoundToGrid.apply(x, grid)  # type: ignore[no-untyped-call]
 
 
 def symmetric_hi(bits: int) -> int:

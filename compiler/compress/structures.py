@@ -42,7 +42,7 @@ def structure_of(graph: Graph) -> Structure:
     groups = channel_groups(graph)
     made = [node.name for node in graph.nodes if isinstance(node.op, PRODUCERS)]
     fixed = {PINNED}.union(*(groups[name].tolist() for name in (*graph.inputs, *graph.outputs)))
-    free = [g for g in dict.fromkeys(np.concatenate([groups[m] for m in made] or [[]]).tolist()) if g not in fixed]
+    free = [g for g in dict.fromkeys(g for name in made for g in groups[name].tolist()) if g not in fixed]
     row = {group: number for number, group in enumerate(free)}
     ids = {name: np.array([row.get(g, len(free)) for g in of.tolist()]) for name, of in groups.items()}
     layers: list[tuple[list[str], set[int]]] = []

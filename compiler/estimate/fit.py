@@ -7,10 +7,6 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 
-ROUNDS, CLOSE = 8, 0.03
-"""Reweighted so often, with errors below CLOSE as good as none: so the sum of errors is least, not that of squares, and
-a few odd modules do not spoil the price of all."""
-
 Floats = npt.NDArray[np.float64]
 
 FLOOR = 20.0
@@ -53,21 +49,19 @@ def fit(rows: Sequence[dict[str, float]], measured: Sequence[float], savings: Co
 
     Prices are not negative, but for the features in `savings`, which may be of either sign.
     """
+    if not rows:
+        return {}
     names = sorted({name for row in rows for name in row})
     signs = [(name, sign) for name in names for sign in ((1.0, -1.0) if name in savings else (1.0,))]
     matrix = np.array([[sign * row.get(name, 0.0) for name, sign in signs] for row in rows]).reshape(-1, len(signs))
     target = np.asarray(measured, np.float64)
-    relative = 1.0 / np.maximum(target, FLOOR)
-    weight = relative
-    for _ in range(ROUNDS):
-        scale = np.maximum(np.abs(matrix * weight[:, None]).max(axis=0, initial=0.0), 1e-12)
-        found = nnls(matrix * weight[:, None] / scale, target * weight) / scale
-        missed = np.abs(matrix @ found - target) * relative
-        weight = relative / np.sqrt(np.maximum(missed, CLOSE))
+    weight = 1.0 / np.maximum(target, FLOOR)
+    scale = np.maximum(np.abs(matrix * weight[:, None]).max(axis=0, initial=0.0), 1e-12)
+    found = nnls(matrix * weight[:, None] / scale, target * weight) / scale
     prices = dict.fromkeys(names, 0.0)
     for (name, sign), price in zip(signs, found, strict=True):
         prices[name] += sign * float(price)
-    return {name: round(price, 4) for name, price in prices.items() if abs(price) > 5e-5}
+    return {name: round(price, 4) for name, price in prices.items()}
 
 
 def predict(row: dict[str, float], prices: dict[str, float]) -> float:

@@ -22,7 +22,7 @@ from .resources import Resources
 
 @dataclass(frozen=True)
 class Prices:
-    """lut, ff: price by "kind.feature"; a feature that is not listed is free. made_by: versions and provenance."""
+    """lut, ff: price by "kind.feature"; what no measured module had is free. made_by: versions and provenance."""
 
     family: str
     lut: Mapping[str, float]

@@ -28,14 +28,14 @@ def test_fit_finds_the_prices_that_made_the_numbers() -> None:
     true = {"a": 2.5, "b": 0.0, "c": 1.25}
     rows = [{name: float(rng.integers(1, 50)) for name in true} for _ in range(20)]
     found = fit(rows, [predict(row, true) for row in rows])
-    assert found == pytest.approx({"a": 2.5, "c": 1.25}, abs=1e-3)
+    assert found == pytest.approx(true, abs=1e-3)
 
 
 def test_only_savings_may_be_negative() -> None:
     rows = [{"a": 10.0 + k, "b": float(k % 4)} for k in range(20)]
     measured = [5 * row["a"] - 3 * row["b"] for row in rows]
     assert fit(rows, measured, {"b"}) == pytest.approx({"a": 5, "b": -3}, abs=1e-3)
-    assert "b" not in fit(rows, measured)
+    assert fit(rows, measured)["b"] == 0
 
 
 def test_errors_are_relative_down_to_a_floor() -> None:

@@ -1,0 +1,46 @@
+"""What a prepared model refuses, and how it says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import IntaglioError
+from ..ir import Graph
+from .functional import torch_shape
+from .recipe import Recipe
+
+
+def check_finite(model: nn.Module, graph: Graph) -> None:
+    """Raises IntaglioError that names the first parameter or statistic that is NaN or infinite."""
+    for name, value in (*model.named_parameters(), *model.named_buffers()):
+        if value.is_floating_point() and not bool(torch.isfinite(value).all()):
+            bad = "NaN" if bool(torch.isnan(value).any()) else "infinite"
+            node = graph.by_name.get(name.split(".")[1]) if name.startswith("nodes.") else None
+            raise IntaglioError(
+                f"{name.removeprefix('nodes.')} is {bad}",
+                where="" if node is None else node.loc,
+                hint="look at the training that made it: a smaller learning rate, or clipped gradients",
+            )
+
+
+def check_names(recipe: Recipe, layers: list[str]) -> None:
+    """Raises IntaglioError where a recipe's keep names a layer that is not there."""
+    if isinstance(recipe.keep, Mapping):
+        for name in recipe.keep:
+            if name not in layers:
+                hint = f"the hidden layers are {', '.join(layers)}"
+                raise IntaglioError(f"keep names {name!r}, which is no hidden layer", where="recipe", hint=hint)
+
+
+def check_inputs(graph: Graph, inputs: tuple[Tensor, ...]) -> None:
+    """Raises IntaglioError where the inputs are not what the network was prepared for."""
+    if len(inputs) != len(graph.inputs):
+        raise IntaglioError(f"the network takes {len(graph.inputs)} inputs, not {len(inputs)}")
+    for (name, kind), x in zip(graph.inputs.items(), inputs, strict=True):
+        want = torch_shape(kind.shape)
+        if tuple(x.shape[1:]) != want:
+            hint = f"it should be (batch, {', '.join(map(str, want))})"
+            raise IntaglioError(f"input {name} has shape {tuple(x.shape)}", hint=hint)
