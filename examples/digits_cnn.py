@@ -48,4 +48,6 @@ example = Example(
 trained = example.trained
 
 if __name__ == "__main__":
-    example.main()
+    from comparison import main
+
+    main(example, target_fps=100_000)

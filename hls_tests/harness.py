@@ -137,8 +137,8 @@ def _hls_call(unit: Unit) -> str:
     for port in range(len(unit.outputs)):
         lines.append(f'        ofstream out{port}("{unit.name}_out{port}.txt");')
         lines.append(f"        while (!m{port}.empty()) out{port} << m{port}.read().to_string(16) << endl;")
-    for port in range(len(unit.inputs)):
-        lines.append(f'        if (!s{port}.empty()) ofstream("{unit.name}_out0.txt") << "unread" << endl;')
+    unread = f'ofstream("{unit.name}_out0.txt") << "unread" << endl;'
+    lines += [f"        if (!s{port}.empty()) {unread}" for port in range(len(unit.inputs))]
     lines.append("    }")
     return "\n".join(lines)
 

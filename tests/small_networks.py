@@ -36,7 +36,9 @@ def residual_network(seed: int = 0) -> Graph:
         Node("average", SumPool((4, 4), (4, 4), divisor=16), ("quantised3",)),
         Node("quantised4", requantiser(4, Fraction(1, 16), scale), ("average",)),
         Node("flat", Flatten(), ("quantised4",)),
-        Node("fc", Dense(as_integers(rng.integers(-7, 8, (5, 4))), as_integers(np.arange(5)), Fraction(1, 64)), ("flat",)),
+        Node(
+            "fc", Dense(as_integers(rng.integers(-7, 8, (5, 4))), as_integers(np.arange(5)), Fraction(1, 64)), ("flat",)
+        ),
     )
     return Graph({"x": TensorType.integer((8, 8, 1), 0, 255, Fraction(1, 256))}, nodes, ("fc",))
 
@@ -47,6 +49,10 @@ def multilayer_perceptron(seed: int = 0) -> Graph:
     nodes = (
         Node("hidden", Dense(as_integers(rng.integers(-7, 8, (6, 9))), as_integers(rng.integers(-9, 9, 6))), ("x",)),
         Node("quantised", requantiser(6, Fraction(1, 16), Fraction(1, 4)), ("hidden",)),
-        Node("out", Dense(as_integers(rng.integers(-7, 8, (3, 6))), as_integers([1, 2, 3]), Fraction(1, 64)), ("quantised",)),
+        Node(
+            "out",
+            Dense(as_integers(rng.integers(-7, 8, (3, 6))), as_integers([1, 2, 3]), Fraction(1, 64)),
+            ("quantised",),
+        ),
     )
     return Graph({"x": TensorType.integer((9,), -8, 7, Fraction(1, 8))}, nodes, ("out",))

@@ -99,4 +99,4 @@ def simulate(netlist: Netlist, depths: Mapping[str, int], frames: int) -> list[l
                 seen[name].append(cycle)
         for machine in machines.values():
             machine.tick()
-    raise AssertionError(f"stuck: {({n: len(v) for n, v in seen.items()})} of {sinks} beats after {cycle} cycles")
+    raise AssertionError(f"stuck: { ({n: len(v) for n, v in seen.items()}) } of {sinks} beats after {cycle} cycles")

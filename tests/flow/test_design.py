@@ -69,7 +69,11 @@ def test_a_broken_hls_template_is_found_and_named(
 
 def _negated(text: str, template: str) -> str:
     """Every accumulator of dense starts one too high."""
-    return text.replace("accumulator_t(biases[turn][p])", "accumulator_t(biases[turn][p] + 1)") if "dense" in template else text
+    return (
+        text.replace("accumulator_t(biases[turn][p])", "accumulator_t(biases[turn][p] + 1)")
+        if "dense" in template
+        else text
+    )
 
 
 def test_a_design_is_written_whole(design: Design, images: np.ndarray, tmp_path: Path) -> None:
