@@ -127,3 +127,12 @@ def test_every_operator_is_complete() -> None:
         paths = (f"templates/hls/{name}.cpp.j2", f"templates/rtl/{name}.sv.j2", f"tests/ops/test_{name}.py")
         missing += [path for path in paths if not (root / path).is_file()]
     assert missing == []
+
+
+def test_every_operator_that_can_be_built_is_measured_by_calibrate() -> None:
+    """An operator without specimens would be priced by parts that were never measured in it."""
+    from intaglio.flow.specimens import COUNTS
+    from intaglio.ir import Op
+
+    built = {name for name in Op.registry if "." not in name and name != "requantise"}
+    assert {n for n in built if Op.registry[n].__module__.startswith("intaglio.ops.")} <= set(COUNTS)

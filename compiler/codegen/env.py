@@ -11,6 +11,8 @@ from typing import Any
 
 import jinja2
 
+from ..errors import IntaglioError
+
 
 @cache
 def environment(statement: str = "//%") -> jinja2.Environment:
@@ -36,4 +38,11 @@ def environment(statement: str = "//%") -> jinja2.Environment:
 def render(template: str, /, **context: Any) -> str:
     """The template at `template` (a path under templates/, with its .j2), rendered."""
     slashes = template.split(".")[-2] in {"cpp", "h", "sv", "v"}
-    return environment("//%" if slashes else "#%").get_template(template).render(**context)
+    try:
+        return environment("//%" if slashes else "#%").get_template(template).render(**context)
+    except jinja2.TemplateNotFound as error:
+        raise IntaglioError("there is no such template", where=f"templates/{error.name}") from None
+    except jinja2.UndefinedError as error:
+        raise IntaglioError(
+            f"the template wants what params() does not give: {error.message}", where=f"templates/{template}"
+        ) from error

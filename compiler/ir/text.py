@@ -141,6 +141,8 @@ def _parse_node(line: str, tables: dict[str, Any]) -> Node:
         raise ValueError("this is not a node")
     pairs = (item.split("=", 1) for item in match["attributes"].split())
     attributes = {key: _parse_value(value, tables) for key, value in pairs}
+    if match["op"] not in Op.registry:
+        raise ValueError(f"there is no operator {match['op']!r}; there are {', '.join(sorted(Op.registry))}")
     op = Op.registry[match["op"]](**attributes)
     loc = match["rest"].partition(" @ ")[2]
     return Node(match["name"], op, tuple(n for n in match["inputs"].split(", ") if n), loc)

@@ -50,7 +50,7 @@ class IntType:
             raise IntaglioError(f"the empty range {lo}..{hi} has no integer type")
         if lo >= 0:
             return IntType(False, max(1, hi.bit_length()))
-        return IntType(True, max((-lo - 1).bit_length(), hi.bit_length(), 1) + 1)
+        return IntType(True, max((-lo - 1).bit_length(), max(hi, 0).bit_length(), 1) + 1)
 
     def __str__(self) -> str:
         return f"{'i' if self.signed else 'u'}{self.bits}"

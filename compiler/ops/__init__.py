@@ -1,7 +1,10 @@
 """One file per operator: what it computes, its bounds, its channels, its kernels and their parts.
 
-Importing this package registers every operator.
+Importing this package imports every file in it, and so registers every operator: a new one needs no mention here.
 """
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from .add import Add
 from .argmax import Argmax
@@ -28,3 +31,7 @@ __all__ = [
     "SumPool",
     "Threshold",
 ]
+
+for _module in iter_modules(__path__):
+    if not _module.ispkg:
+        import_module(f"{__name__}.{_module.name}")

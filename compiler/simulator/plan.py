@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ir import Array, Graph
 
-CHUNK_ELEMENTS = 1 << 19
+CHUNK_ELEMENTS = 1 << 18
 """Elements of the widest tensor that run through the graph side by side: as many as a core's caches hold."""
 
 
