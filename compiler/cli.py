@@ -118,7 +118,10 @@ def compile_command(
     samples = None if loaded.x is None else loaded.x[: max(verify, 4)]
     if verify:
         with err.status(f"verifying {verify} frames in C-simulation and Verilator"):
-            design.verify(_samples(design, loaded, verify))
+            result = design.verify(_samples(design, loaded, verify))
+        if not result.passed:
+            print(f"NOT EQUAL, nothing written: {result.divergence}")
+            raise typer.Exit(1)
     design.write(out, x=samples)
     _show(design, as_json, verbose)
     if not as_json:

@@ -12,12 +12,10 @@ import intaglio
 import torch
 from rich.console import Console
 from rich.table import Column, Table
-from training import Example
+from training import FRAMES, Example
 
 WIDTH = 108
 """Columns that the table needs, whatever the terminal says of itself."""
-FRAMES = 100
-"""Images on which HLS and RTL are compared with the simulator."""
 
 
 def compare(example: Example, out: Path, *, target_fps: float) -> int:

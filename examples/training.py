@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from intaglio.compress import History, PreparedModel, Recipe
 from torch import Tensor, nn
 
 FOLDER = Path("build") / "examples"
-FLOAT = (1.0, 0.0, 0.0, 0.0)
+FRAMES = 100
+"""Images on which HLS and RTL are compared with the simulator."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ class Example:
         try:
             self._run(asked)
         except intaglio.IntaglioError as error:
-            raise SystemExit(str(error)) from None
+            print(f"error: {error}", file=sys.stderr)
+            sys.exit(2)
 
     def _run(self, asked: argparse.Namespace) -> None:
         bits = {"weight_bits": asked.weight_bits, "act_bits": asked.act_bits}
@@ -106,9 +109,17 @@ class Example:
         print(f"  W{recipe.weight_bits}A{recipe.act_bits}, seed {recipe.seed}, kept {kept}, {history.seconds:.0f} s")
         if asked.train_only:
             return
-        design = intaglio.compile(intaglio.lower(model), board=asked.board)
-        design.verify(self.data()[1].x[:100].numpy())
-        design.write(asked.out)
+        design = intaglio.compile(intaglio.lower(model), board=asked.board, name=self.name)
+        summary = design.estimate()
+        used = ", ".join(f"{value:,} {kind.upper()}" for kind, value in summary.total.rounded().items() if value)
+        print(f"  {asked.board}: {used}; {summary.fps:,.0f} frames/s, latency {summary.latency_us:g} us (estimated)")
+        x = self.data()[1].x[:FRAMES].numpy()
+        result = design.verify(x)
+        if not result:
+            print(f"NOT EQUAL: {result.divergence}")
+            sys.exit(1)
+        print(f"  {result.frames} images: simulator = HLS = RTL, zero mismatches; {result.cycles_text}")
+        print(f"  IP core in {design.write(asked.out, x=x[:4])}")
 
     def _prepared(self, recipe: Recipe) -> PreparedModel:
         torch.manual_seed(recipe.seed)

@@ -165,3 +165,48 @@ def test_check_lists_every_unsupported_layer_at_once(run, tmp_path: Path) -> Non
     assert any("dilation" in row["why"] for row in wrong)
     assert all(row["instead"] and row["loc"] for row in wrong)
     assert run("check", "net.py").code == 2
+
+
+NAN_SCRIPT = """
+import intaglio, torch
+from torch import nn
+
+recipe = intaglio.Recipe()
+example_input = torch.zeros(1, 4)
+
+def net():
+    layer = nn.Linear(4, 2)
+    layer.weight.data[1, 2] = float("nan")
+    return nn.Sequential(nn.Linear(4, 4), layer)
+
+def trained(recipe=recipe, epochs=1):
+    return intaglio.prepare(net(), example_input, recipe), None, None
+"""
+
+
+def test_a_nan_weight_and_a_wrong_input_shape_are_named(run, tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(NAN_SCRIPT)
+    for command in (("estimate", "net.py"), ("compile", "net.py", "--out", "design"), ("check", "net.py")):
+        answer = run(*command)
+        assert answer.code == 2
+        assert "1.weight" in answer.err
+        assert "NaN" in answer.err
+        assert not (tmp_path / "design").exists()
+    wrong = NAN_SCRIPT.replace('layer.weight.data[1, 2] = float("nan")', "pass").replace("zeros(1, 4)", "zeros(1, 5)")
+    (tmp_path / "net.py").write_text(wrong)
+    answer = run("estimate", "net.py")
+    assert answer.code == 2
+    assert "Traceback" not in answer.err
+    assert "shape" in answer.err
+
+
+def test_an_unsupported_layer_stops_compile_with_its_line(run, tmp_path: Path) -> None:
+    script = SCRIPT + "\nimport intaglio\nrecipe = intaglio.Recipe()\n"
+    script += "def trained(recipe, epochs=1):\n    return intaglio.prepare(net(), example_input, recipe), None, None\n"
+    (tmp_path / "net.py").write_text(script)
+    answer = run("compile", "net.py", "--out", "design")
+    assert answer.code == 2
+    assert "net.py:11" in answer.err
+    assert "dilation" in answer.err
+    assert "gelu" in answer.err
+    assert not (tmp_path / "design").exists()
