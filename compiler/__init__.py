@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .flow.design import Design
     from .flow.lower import lower
     from .flow.prepare import prepare
+    from .flow.source import load
     from .ir import Graph
     from .simulator import simulate
 
@@ -34,6 +35,7 @@ __all__ = [
     "compile",
     "evaluate",
     "fit",
+    "load",
     "load_board",
     "lower",
     "prepare",
@@ -50,6 +52,7 @@ _HOMES = {
     "compile": ".flow.compile",
     "evaluate": ".compress.fit",
     "fit": ".compress.fit",
+    "load": ".flow.source",
     "load_board": ".estimate.board",
     "lower": ".flow.lower",
     "prepare": ".flow.prepare",

@@ -125,6 +125,8 @@ def compile_command(
     design.write(out, x=samples)
     _show(design, as_json, verbose)
     if not as_json:
+        if verify:
+            print(f"{result.frames} frames: simulator = HLS = RTL, zero mismatches; {result.cycles_text}")
         err.print(f"written to {out} - open {out / 'report.html'}")
 
 
@@ -226,7 +228,7 @@ def check(script: SourcePath, config: Config = None, as_json: Json = False) -> N
         for f in findings:
             becomes = escape(f.becomes) if f.supported else f"[red]{escape(f.why)}[/]"
             table.add_row(f.node, f.operator, becomes, f.loc, escape(f.instead))
-        Console().print(table)
+        _console().print(table)
     if not all(f.supported for f in findings):
         raise typer.Exit(2)
 
@@ -244,7 +246,7 @@ def boards(as_json: Json = False) -> None:
     table = Table("board", "title", "part", *(_right(n) for n in ("LUT", "FF", "DSP", "BRAM36", "URAM", "MHz")))
     for b in known:
         table.add_row(b.name, b.title, b.part, *(f"{v:,.0f}" for v in b.capacity), f"{b.default_clock_mhz:g}")
-    Console().print(table)
+    _console().print(table)
 
 
 @app.command()
@@ -259,7 +261,7 @@ def report(
     if as_json:
         print(json.dumps(facts))
     else:
-        print_facts(facts, Console())
+        print_facts(facts, _console())
         err.print(f"page: {folder / 'report.html'}")
 
 
@@ -281,7 +283,7 @@ def bench(
     if as_json:
         print(json.dumps(rows))
     else:
-        print_rows(rows, Console())
+        print_rows(rows, _console())
 
 
 def _samples(design: Any, source: Any, count: int) -> Any:
@@ -299,7 +301,12 @@ def _show(design: Any, as_json: bool, verbose: bool) -> None:
     if as_json:
         print(json.dumps(facts))
     else:
-        print_facts(facts, Console(), verbose=verbose)
+        print_facts(facts, _console(), verbose=verbose)
+
+
+def _console() -> Console:
+    """Standard output; wide enough for the tables where it is no terminal."""
+    return Console() if sys.stdout.isatty() else Console(width=140)
 
 
 def _right(title: str) -> Any:

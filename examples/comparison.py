@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,7 +17,7 @@ WIDTH = 108
 """Columns that the table needs, whatever the terminal says of itself."""
 
 
-def compare(example: Example, out: Path, *, target_fps: float) -> int:
+def compare(example: Example, out: Path) -> int:
     """Trains, compiles, verifies and writes; prints what it costs. Gives 1 if anything differs anywhere, else 0."""
     torch.set_num_threads(1)  # batches of images this small are faster on one core than on two
     console = Console()
@@ -38,7 +37,7 @@ def compare(example: Example, out: Path, *, target_fps: float) -> int:
         accuracy |= {"FP32": 100 * history.float_accuracy, title: 100 * history.accuracy}
         graph = intaglio.lower(model)
         graph = replace(graph, notes={**graph.notes, "accuracy": dict(accuracy)})
-        carved = intaglio.compile(graph, board=example.board, target_fps=target_fps, name=example.name)
+        carved = intaglio.compile(graph, board=example.board, target_fps=example.target_fps, name=example.name)
         rows.append((title, history.accuracy, carved.estimate()))
         unequal = int((intaglio.simulate(graph, x) != model(torch.from_numpy(x)).detach().numpy()).any(axis=1).sum())
         console.print(f"  simulator = frozen model on {len(x) - unequal} of {len(x)} images")
@@ -69,16 +68,3 @@ def _table(board: str, float_accuracy: float, rows: list) -> Table:  # type: ign
         times = [f"{cycles.interval:,}", f"{cycles.latency:,}", f"{summary.fps:,.0f}"]
         table.add_row(title, f"{100 * accuracy:.2f} %", *cells, *times)
     return table
-
-
-def main(example: Example, *, target_fps: float) -> None:
-    """Runs the comparison as a command."""
-    import argparse
-
-    parser = argparse.ArgumentParser(description=compare.__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build") / example.name)
-    try:
-        sys.exit(compare(example, parser.parse_args().out, target_fps=target_fps))
-    except intaglio.IntaglioError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {error}", soft_wrap=True)
-        sys.exit(2)

@@ -1,6 +1,6 @@
 """The demo: a small convolutional network on scikit-learn's digits (8x8); half of its channels go.
 
-python examples/digits_cnn.py
+python examples/digits_cnn.py --compare
 """
 
 from __future__ import annotations
@@ -48,6 +48,4 @@ example = Example(
 trained = example.trained
 
 if __name__ == "__main__":
-    from comparison import main
-
-    main(example, target_fps=100_000)
+    example.main()

@@ -29,7 +29,7 @@ class Example:
 
     float_epochs: of training in float, done once for all recipes of a seed. epochs: of pruning and quantising.
     settings: what `intaglio.fit` is told beside. narrow: the network that pruning leaves, to be trained from scratch
-    for comparison.
+    for comparison. target_fps: the rate at which `--compare` sets dense and carved designs side by side.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Example:
     epochs: int
     settings: dict[str, Any] = field(default_factory=dict)
     narrow: Callable[[], nn.Module] | None = None
+    target_fps: float = 100_000
 
     def fit(
         self, recipe: Recipe | None = None, epochs: int | None = None, progress: bool = True
@@ -89,6 +90,7 @@ class Example:
         if self.narrow is not None:
             parser.add_argument("--narrow", action="store_true", help="the network pruning leaves, from scratch, whole")
         parser.add_argument("--train-only", action="store_true", help="print the accuracies and stop there")
+        parser.add_argument("--compare", action="store_true", help="dense and carved, 8 and 4 bits, at one rate")
         parser.add_argument("--out", type=Path, default=Path("build") / self.name)
         asked = parser.parse_args()
         try:
@@ -98,6 +100,10 @@ class Example:
             sys.exit(2)
 
     def _run(self, asked: argparse.Namespace) -> None:
+        if asked.compare:
+            from comparison import compare
+
+            sys.exit(compare(replace(self, board=asked.board), asked.out))
         bits = {"weight_bits": asked.weight_bits, "act_bits": asked.act_bits}
         example, recipe = self, replace(self.recipe, keep=asked.keep, seed=asked.seed, **bits)
         if self.narrow is not None and asked.narrow:
