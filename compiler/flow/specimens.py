@@ -87,16 +87,24 @@ def specimens(limit: int | None = None) -> Iterator[Specimen]:
                 yield made
 
 
+def draw(kind: str, index: int) -> Draw:
+    """Operator, kernel and inputs number `index` of an operator's name."""
+    return _OPS[kind](_generator(kind, index), index)
+
+
+def _generator(kind: str, index: int) -> np.random.Generator:
+    return np.random.default_rng([zlib.crc32(kind.encode()), index])
+
+
 def specimen(kind: str, index: int) -> Specimen | None:
     """Specimen number `index` of a kind; None where that kind cannot be built."""
-    rng = np.random.default_rng([zlib.crc32(kind.encode()), index])
     if kind in _LINKS:
-        link, text, parameters = _LINKS[kind](rng)
+        link, text, parameters = _LINKS[kind](_generator(kind, index))
         if kind == "fifo":
             return Specimen(kind, index, text, False, link.parts, lambda: library()["intaglio_fifo"], parameters)
         source, name = f"rtl/{link.template}.sv.j2", f"{kind}_{index}"
         return Specimen(kind, index, text, False, link.parts, lambda: render(source, **link.params(), module=name))
-    op, kernel, ins = _OPS[kind](rng, index)
+    op, kernel, ins = draw(kind, index)
     if type(op).params is Op.params:
         return None
     name = f"{kind}_{index}"
