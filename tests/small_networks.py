@@ -43,6 +43,24 @@ def residual_network(seed: int = 0) -> Graph:
     return Graph({"x": TensorType.integer((8, 8, 1), 0, 255, Fraction(1, 256))}, nodes, ("fc",))
 
 
+def branching_network(seed: int = 0) -> Graph:
+    """The input goes to a padded 3x3 convolution and, around it, to a 1x1 one; both are added."""
+    rng = np.random.default_rng(seed)
+
+    def conv(kernel: int, padding: int) -> Conv2d:
+        weight = as_integers(rng.integers(-7, 8, (2, kernel, kernel, 1)))
+        return Conv2d(weight, as_integers([0, 3]), (1, 1), (padding,) * 4)
+
+    nodes = (
+        Node("wide", conv(3, 1), ("x",)),
+        Node("quantised1", requantiser(2, Fraction(1, 64), Fraction(1, 4)), ("wide",)),
+        Node("around", conv(1, 0), ("x",)),
+        Node("quantised2", requantiser(2, Fraction(1, 64), Fraction(1, 4)), ("around",)),
+        Node("joined", Add(), ("quantised1", "quantised2")),
+    )
+    return Graph({"x": TensorType.integer((8, 8, 1), 0, 255, Fraction(1, 256))}, nodes, ("joined",))
+
+
 def multilayer_perceptron(seed: int = 0) -> Graph:
     """Two dense layers."""
     rng = np.random.default_rng(seed)

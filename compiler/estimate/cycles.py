@@ -4,8 +4,9 @@ Every block is a rigid step machine (ir/op.py, Program), so with FIFOs that neve
 longest path in a graph of "one step a cycle" and "a beat must have come": a running maximum. With F the step of beat b
 and A its arrival,  time(step) - step = max over beats read so far of (A - F).
 
-Times count from the cycle in which the first input beat is accepted (0). A word written to a FIFO in cycle t can be
-read in t+1; a channel of depth 0 is a wire.
+Times count from the cycle in which the first input beat is accepted (0), by a core that has idled since its reset: the
+steps before a block's first read need no input and are done. A word written to a FIFO in cycle t can be read in t+1; a
+channel of depth 0 is a wire.
 """
 
 from __future__ import annotations

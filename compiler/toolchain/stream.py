@@ -38,6 +38,7 @@ class StreamJob:
         sink_stall: probability that a sink is not ready in a cycle.
         seed: of the stalls.
         max_cycles: give up (a deadlock) after so many cycles.
+        idle: cycles after reset before the `plain` sources offer anything: a core may do work that needs no input.
         last: per input port, bool [frames, beats]: TLAST, where it is not simply the end of each frame.
     """
 
@@ -48,6 +49,7 @@ class StreamJob:
     sink_stall: float = 0.0
     seed: int = 0
     max_cycles: int = 1_000_000
+    idle: int = 0
     last: tuple[np.ndarray, ...] | None = None
 
 
@@ -173,6 +175,7 @@ def _write(jobs: Sequence[StreamJob], path: Path, models: str, reset_at: int | N
                 "sink_stall": job.sink_stall,
                 "seed": job.seed,
                 "max_cycles": job.max_cycles,
+                "idle": job.idle,
             }
         )
     text = json.dumps({"models": models, "reset_at": reset_at, "jobs": specs})

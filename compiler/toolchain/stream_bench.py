@@ -52,6 +52,8 @@ class _Port:
 class _Source(_Port):
     """Feeds beats; holds VALID and the data until READY, as the protocol demands."""
 
+    idle = 0  # cycles after reset in which it offers nothing
+
     def __init__(self, top: Any, name: str, beats: list[tuple[int, bool]], stall: float, rng: random.Random):
         super().__init__(top, name)
         self.beats, self.stall, self.rng = beats, stall, rng
@@ -70,7 +72,7 @@ class _Source(_Port):
                 return
             self.cycles.append(cycle)
         sent = len(self.cycles)
-        valid = sent < len(self.beats) and not (self.stall and self.rng.random() < self.stall)
+        valid = cycle >= self.idle and sent < len(self.beats) and not (self.stall and self.rng.random() < self.stall)
         if valid:
             self.tdata.value, last = self.beats[sent]
             if last != self.shown_last:
@@ -184,6 +186,7 @@ class _Job:
             beats = list(zip(values, arrays(f"last_{index}_{port}").tolist(), strict=True))
             rng = random.Random(f"{seed} source {port}")
             self.sources.append(source(top, f"{prefix}s_axis_{port}", beats, spec["source_stall"], rng))
+            self.sources[-1].idle = spec["idle"]
         self.sinks = [
             sink(top, f"{prefix}m_axis_{port}", spec["sink_stall"], random.Random(f"{seed} sink {port}"))
             for port in range(len(self.expected))

@@ -12,7 +12,7 @@ import pytest
 from intaglio.codegen import rtl
 from intaglio.flow.design import Design
 from intaglio.ir import parse_graph
-from small_networks import multilayer_perceptron, residual_network
+from small_networks import branching_network, multilayer_perceptron, residual_network
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +31,17 @@ def test_simulator_hls_and_rtl_are_equal_and_cycles_are_as_predicted(design: Des
     predicted = design.estimate().cycles
     assert result.interval_cycles == predicted.interval
     assert result.latency_cycles == predicted.latency
+
+
+def test_latency_is_that_of_a_core_that_has_idled(images: np.ndarray) -> None:
+    """A window kernel behind a fork shifts in its leading padding before the first beat comes."""
+    graph = branching_network()
+    design = intaglio.compile(graph, board="pynq-z2", target_interval=100)
+    assert any(block.program.reads[0][0] > 0 for block in design.netlist.blocks)
+    result = design.verify(images, backends=("rtl",))
+    assert result.passed, result
+    cycles = design.estimate().cycles
+    assert (result.latency_cycles, result.interval_cycles) == (cycles.latency, cycles.interval)
 
 
 def test_a_broken_template_is_found_and_named(
