@@ -105,7 +105,7 @@ class PreparedModel(nn.Module):
         """Every tensor of the network, by name."""
         if self.phase is Phase.FROZEN:
             return self.reference.tensors(*inputs)
-        dtype = next(self.parameters()).dtype
+        dtype = next((p.dtype for p in self.parameters()), torch.get_default_dtype())
         values = {name: x.to(dtype) for name, x in zip(self.graph.inputs, inputs, strict=True)}
         pruned = bool((self.masks == 0).any())
         masks = {n: self.masks[self._ids_of(n)] for n in self.nodes._modules} if pruned else {}

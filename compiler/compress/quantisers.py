@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 TINY = 1e-12
+EMPTY_STEP = 2.0**-8  # of weights that are all 0
 MEMORY = 1000
 """Batches after which a running mean begins to forget."""
 
@@ -113,7 +114,11 @@ class WeightRange(nn.Module):
         self.size.observe(rows.mean(dim=1) if self.bits == 1 else rows.amax(dim=1))
 
     def scale(self) -> Tensor:
-        return (self.size.mean / symmetric_hi(self.bits)).clamp(min=TINY)
+        steps = self.size.mean / symmetric_hi(self.bits)
+        largest = steps.max()
+        # a row of zeros takes any step, but a tiny one would put its bias on a grid that nothing can hold
+        filler = torch.where(largest > 0, largest, torch.full_like(largest, EMPTY_STEP))
+        return torch.where(steps > 0, steps, filler).clamp(min=TINY)
 
 
 class ActivationRange(nn.Module):
@@ -133,4 +138,5 @@ def scale_and_sign(ranges: list[ActivationRange], bits: int) -> tuple[Tensor, bo
     low, high = ends[:, 0].min(), ends[:, 1].max()
     signed = bool(low < 0)
     size = torch.maximum(-low, high) if signed else high
-    return (size / code_range(bits, signed)[1]).clamp(min=TINY), signed
+    scale = (size / code_range(bits, signed)[1]).clamp(min=TINY)
+    return torch.where(size > 0, scale, torch.ones_like(scale)), signed  # only zeros seen: any step will do

@@ -42,6 +42,8 @@ def solve(
     Raises:
         IntaglioError: where not even the smallest design fits, or the target cannot be met; it says what binds.
     """
+    if not graph.nodes:
+        raise IntaglioError("the network has no operators: there is nothing to build", where="compile")
     choices = {node.name: _choices(graph, node, price, capacity, clock_mhz) for node in graph.nodes}
     floor = max(options[-1].steps for options in choices.values())
     if target_interval is not None:

@@ -114,3 +114,45 @@ def test_the_simulator_equals_the_model_on_every_mnist_test_image() -> None:
     with torch.no_grad():
         expected = np.concatenate([model(part).numpy() for part in images["x_test"].split(500)])
     assert (intaglio.simulate(graph, images["x_test"].numpy()) == expected).all()
+
+
+def dead_channel() -> nn.Module:
+    """A network whose owner pruned by zeroing: one row of weights is 0, and its bias is not."""
+    net = nn.Sequential(nn.Conv2d(2, 5, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(5 * 144, 3))
+    net[0].weight.data[1].zero_()
+    return net
+
+
+def dead_layer() -> nn.Module:
+    """A batch norm that lets nothing through, so that the quantiser behind it sees only zeros."""
+    net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3))
+    net[1].weight.data.zero_()
+    return net
+
+
+def zero_classifier() -> nn.Module:
+    """The last layer as some initialise it."""
+    net = nn.Sequential(nn.Conv2d(2, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(400, 3))
+    net[3].weight.data.zero_()
+    return net
+
+
+@pytest.mark.parametrize("make", [dead_channel, dead_layer, zero_classifier])
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_dead_tensors_are_quantised_like_any_other(make, bits: int) -> None:
+    torch.manual_seed(3)
+    x = torch.randn(32, 2, 12, 12)
+    model = intaglio.prepare(make(), x[:1], intaglio.Recipe(keep=1.0, weight_bits=bits, act_bits=bits))
+    model.calibrate([x])
+    model.freeze()
+    with torch.no_grad():
+        assert (intaglio.simulate(intaglio.lower(model), x.numpy()) == model(x).numpy()).all()
+
+
+def test_a_network_without_operators_is_refused() -> None:
+    x = torch.rand(4, 2, 4, 4)
+    model = intaglio.prepare(nn.Sequential(nn.BatchNorm2d(2)), x, intaglio.Recipe(keep=1.0))
+    model.calibrate([x])
+    model.freeze()
+    with pytest.raises(intaglio.IntaglioError, match="no operators"):
+        intaglio.compile(intaglio.lower(model))
