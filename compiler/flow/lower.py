@@ -6,9 +6,7 @@ from dataclasses import replace
 
 from ..compress.model import PreparedModel
 from ..ir import Graph
-from ..passes.carve import carve
-from ..passes.lower import lower as lower_pass
-from ..passes.pipeline import run_passes
+from ..passes.pipeline import CARVED, MASKED, run_passes
 
 
 def lower(model: PreparedModel) -> Graph:
@@ -17,6 +15,6 @@ def lower(model: PreparedModel) -> Graph:
     Its `notes` keep the recipe and the graph before carving (masked, the same function), for reports.
     Raises IntaglioError if the model is not frozen.
     """
-    masked = run_passes(model.frozen_graph(), (lower_pass,))
-    carved = run_passes(masked, (carve,))
+    masked = run_passes(model.frozen_graph(), MASKED)
+    carved = run_passes(masked, CARVED)
     return replace(carved, notes={"recipe": model.recipe.to_dict(), "before": masked})

@@ -10,7 +10,9 @@ from .lower import lower
 
 Pass = Callable[[Graph], Graph]
 
-LOWER: tuple[Pass, ...] = (lower, carve)
+MASKED: tuple[Pass, ...] = (lower,)
+CARVED: tuple[Pass, ...] = (carve,)
+LOWER: tuple[Pass, ...] = (*MASKED, *CARVED)
 
 
 def run_passes(graph: Graph, passes: Sequence[Pass], *, lowered: bool = True) -> Graph:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..estimate.board import Board
 from ..estimate.cycles import Cycles
-from ..estimate.resources import KINDS, Estimate, Resources
+from ..estimate.resources import KINDS, Estimate
 from ..ir import Graph
 from ..ops.hardware import weight_type
 from ..ops.netlist import Netlist
@@ -100,14 +100,3 @@ def _version() -> str:
         return version("intaglio")
     except PackageNotFoundError:
         return "unknown"
-
-
-def resource_header() -> tuple[str, ...]:
-    """Column titles for the resources, in the order of `Resources`."""
-    return ("LUT", "FF", "DSP", "BRAM36", "URAM")
-
-
-def resource_cells(used: Resources | Mapping[str, Any]) -> tuple[str, ...]:
-    """The cells under `resource_header`."""
-    values = used.rounded() if isinstance(used, Resources) else used
-    return tuple(f"{values[kind]:,}" for kind in KINDS)
