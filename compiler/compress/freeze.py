@@ -179,7 +179,7 @@ def frozen_graph(model: PreparedModel) -> Graph:
             quantiser = model.quantiser(node.name)
             op = Quantise(op.bits, bool(quantiser.signed), float(quantiser.scale), op.group)
         nodes.append(Node(node.name, op, node.inputs, node.loc))
-    return Graph(model.graph.inputs, tuple(nodes), model.graph.outputs)
+    return model.graph.with_nodes(nodes)
 
 
 def _frozen_producer(model: PreparedModel, name: str, op: SourceConv2d | SourceLinear) -> SourceConv2d | SourceLinear:

@@ -1,5 +1,6 @@
 """The integer graph, on one screen: types, the operator contract, the graph, its verifier and its text form."""
 
+from .border import Border
 from .graph import Graph, Node
 from .op import PINNED, Kernel, Op, Part, Parts, Program, as_integers
 from .text import parse_graph, print_graph
@@ -9,6 +10,7 @@ from .verify import verify
 __all__ = [
     "PINNED",
     "Array",
+    "Border",
     "Graph",
     "Int64",
     "IntType",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from ..errors import IntaglioError
+from .border import Border
 from .op import Op
 from .types import TensorType
 
@@ -26,12 +27,14 @@ class Node:
 class Graph:
     """A network. `inputs` maps names to types; `nodes` are in topological order; `outputs` are names of tensors.
 
+    `border` says how the user's arrays become inputs and come of outputs, where that is not `Border.standard`.
     `notes` is what a report tells of its making (recipe, accuracies); it is no part of the network.
     """
 
     inputs: Mapping[str, TensorType]
     nodes: tuple[Node, ...]
     outputs: tuple[str, ...]
+    border: Mapping[str, Border] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -53,6 +56,14 @@ class Graph:
 
     def input_types(self, node: Node) -> tuple[TensorType, ...]:
         return tuple(self.types[name] for name in node.inputs)
+
+    def with_nodes(self, nodes: Iterable[Node]) -> Graph:
+        """The same network with other nodes."""
+        return replace(self, nodes=tuple(nodes))
+
+    def border_of(self, name: str) -> Border:
+        """How the user's array of an input or output relates to the tensor."""
+        return self.border.get(name) or Border.standard(self.types[name])
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import IntaglioError
+from .border import Border
 from .graph import Graph, Node
 from .op import Op
 from .types import IntType, TensorType
@@ -39,6 +40,7 @@ def print_graph(graph: Graph) -> str:
         kind = graph.types[node.name]
         lines.append(f"{node.name} = {node.op.name}({', '.join(node.inputs)}){''.join(texts)} // -> {kind}{loc}")
     lines.append(f"output {', '.join(graph.outputs)}")
+    lines += [f"border {name}: {_print_border(border, tables)}" for name, border in graph.border.items()]
     return "\n".join([*lines, *tables]) + "\n"
 
 
@@ -54,6 +56,7 @@ def parse_graph(text: str) -> Graph:
     inputs: dict[str, TensorType] = {}
     nodes: list[Node] = []
     outputs: tuple[str, ...] = ()
+    border: dict[str, Border] = {}
     for number, line in enumerate(lines[1:], 2):
         if line.startswith("#") or not line.strip():
             continue
@@ -63,11 +66,33 @@ def parse_graph(text: str) -> Graph:
                 inputs[name] = _parse_type(kind)
             elif line.startswith("output "):
                 outputs = tuple(line[7:].split(", "))
+            elif line.startswith("border "):
+                name, _, rest = line[7:].partition(": ")
+                border[name] = _parse_border(rest, tables)
             else:
                 nodes.append(_parse_node(line, tables))
         except (ValueError, KeyError, TypeError, AttributeError, SyntaxError) as error:
             raise IntaglioError(f"cannot read {line[:60]!r}: {error}", where=f"line {number}") from None
-    return Graph(inputs, tuple(nodes), outputs)
+    return Graph(inputs, tuple(nodes), outputs, border)
+
+
+def _print_border(border: Border, tables: list[str]) -> str:
+    slope, offset = (",".join(map(str, values)) for values in (border.slope, border.offset))
+    order = "None" if border.order is None else _print_value(border.order, tables)
+    shape = "x".join(map(str, border.shape))
+    return f"shape={shape} order={order} slope={slope} offset={offset} rounding={border.rounding} zero={border.zero}"
+
+
+def _parse_border(text: str, tables: dict[str, Any]) -> Border:
+    fields = dict(item.split("=") for item in text.split())
+    return Border(
+        tuple(int(n) for n in fields["shape"].split("x")),
+        _parse_value(fields["order"], tables),
+        tuple(Fraction(v) for v in fields["slope"].split(",")),
+        tuple(Fraction(v) for v in fields["offset"].split(",")),
+        fields["rounding"],
+        int(fields["zero"]),
+    )
 
 
 def _print_type(kind: TensorType) -> str:

@@ -17,8 +17,10 @@ def verify(graph: Graph, *, lowered: bool = True) -> Graph:
 
     V1 names are unique identifiers. V2 every input is made before it is read. V3 every operator accepts its inputs
     (shape and arity). V4 the graph has inputs and outputs, and every output exists. V5 every tensor that a node makes
-    is read or is an output. V6 every type holds its bounds, channel by channel. V7 an operator is a registered one.
+    is read or is an output. V6 every type holds its bounds, channel by channel; those of a
+    bipolar one are -1 or +1. V7 an operator is a registered one.
     V8 (lowered graphs) no tensor is real. V9 (lowered graphs) no float constant is left in an operator.
+    V10 a border belongs to an input or output, and has its size.
 
     Raises:
         IntaglioError: with the number of the first constraint that fails.
@@ -56,9 +58,17 @@ def verify(graph: Graph, *, lowered: bool = True) -> Graph:
             continue
         if len(kind.lo) != kind.channels or len(kind.hi) != kind.channels:
             _fail("V6", f"{name} has {kind.channels} channels but {len(kind.lo)} bounds", name)
+        if kind.dtype.bipolar:
+            if not {*kind.lo, *kind.hi} <= {-1, 1}:
+                _fail("V6", f"{name} is bipolar, but not all of its bounds are -1 or +1", name)
+            continue
         need = IntType.holding(min(kind.lo), max(kind.hi))
         if kind.dtype.lo > need.lo or kind.dtype.hi < min(max(kind.hi), need.hi):
             _fail("V6", f"{name} is {kind.dtype}, too narrow for {min(kind.lo)}..{max(kind.hi)}", name)
+    for name, border in graph.border.items():
+        if name not in graph.inputs and name not in graph.outputs:
+            _fail("V10", f"{name} is neither an input nor an output, but has a border", name)
+        border.check(types[name], f"V10: {name}")
     if lowered:
         for node in graph.nodes:
             for key, value in node.op.attributes().items():

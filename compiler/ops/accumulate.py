@@ -28,3 +28,15 @@ def free_labels(inputs: int, outputs: int) -> tuple[tuple[Int64, ...], Int64]:
 def same_labels(channels: int, inputs: int = 1) -> tuple[tuple[Int64, ...], Int64]:
     """Labels of an operator that works channel by channel: channel c of every tensor stands or falls with c."""
     return (np.arange(channels),) * inputs, np.arange(channels)
+
+
+def conv_labels(inputs: int, outputs: int, groups: int) -> tuple[tuple[Int64, ...], Int64]:
+    """Labels of a convolution in groups. A depthwise one ties each input channel to the outputs made of it; otherwise
+    the channels at one place of every group stand or fall together, so that the groups stay of equal size.
+    """
+    if groups == 1:
+        return free_labels(inputs, outputs)
+    per_in, per_out = inputs // groups, outputs // groups
+    if per_in == 1:
+        return (np.arange(inputs),), np.repeat(np.arange(inputs), per_out)
+    return (np.tile(np.arange(per_in), groups),), np.tile(np.arange(per_in, per_in + per_out), groups)

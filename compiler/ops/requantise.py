@@ -1,4 +1,4 @@
-"""requantise: clip(floor(x * slope[c] + offset[c] + 1/2)), in exact rational arithmetic.
+"""requantise: clip(round(x * slope[c] + offset[c])) - zero, in exact rational arithmetic.
 
 `lower` leaves this one operator wherever float scales, BatchNorms and activation functions stood between two integer
 tensors. It is never built: `compile` replaces it by threshold, mul_shift or shift, whichever is cheapest and proven
@@ -8,7 +8,7 @@ equal on the whole reachable range.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
 from typing import Any, Self
@@ -21,18 +21,34 @@ from ..ir import Array, Int64, Kernel, Op, TensorType
 from .accumulate import same_labels
 from .exact import integers, magnitude_of
 from .executors import Executor
+from .rounding import rounded, rounds_up
 from .staircase_executor import staircase_executor
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Requantise(Op, name="requantise"):
-    """slope, offset: (channels,) of Fraction. lo, hi: the clip. scale: the real value of one output step."""
+    """slope, offset: (channels,) of Fraction. lo, hi: the clip. scale: the real value of one output step.
+
+    rounding: a mode of `ops.rounding`. zero: the code that stands for 0; it is taken off in the end.
+    """
 
     slope: npt.NDArray[Any]
     offset: npt.NDArray[Any]
     lo: int
     hi: int
     scale: Fraction | None = None
+    rounding: str = "half_up"
+    zero: int = 0
+
+    @property
+    def least(self) -> int:
+        """The least value that the clip allows."""
+        return self.lo - self.zero
+
+    @property
+    def most(self) -> int:
+        """The largest one."""
+        return self.hi - self.zero
 
     def infer(self, x: TensorType) -> TensorType:
         if x.channels != len(self.slope):
@@ -42,26 +58,21 @@ class Requantise(Op, name="requantise"):
 
     def at(self, channel: int, value: int) -> int:
         """The function of one channel at one integer."""
-        exact = value * self.slope[channel] + self.offset[channel] + Fraction(1, 2)
-        return max(self.lo, min(self.hi, exact.numerator // exact.denominator))
-
-    def thresholds(self, channel: int) -> list[int]:
-        """For a channel of positive slope: for each k in lo+1..hi, the least integer x that gives at least k."""
-        slope, offset = self.slope[channel], self.offset[channel]
-        exact = ((k - Fraction(1, 2) - offset) / slope for k in range(self.lo + 1, self.hi + 1))
-        return [-((-t.numerator) // t.denominator) for t in exact]
+        code = rounded(self.rounding, value * self.slope[channel] + self.offset[channel])
+        return max(self.lo, min(self.hi, code)) - self.zero
 
     def run(self, x: Array) -> Array:
-        # floor(x*p/q + 1/2 + r/s) over one common denominator: (x*multiplier + addend) // denominator
-        halves = self.offset + Fraction(1, 2)
-        denominator = [lcm(a.denominator, b.denominator) for a, b in zip(self.slope, halves, strict=True)]
+        # floor and remainder over one common denominator: x*p/q + r/s = (x*multiplier + addend) / denominator
+        denominator = [lcm(a.denominator, b.denominator) for a, b in zip(self.slope, self.offset, strict=True)]
         multiplier = [int(a * d) for a, d in zip(self.slope, denominator, strict=True)]
-        addend = [int(b * d) for b, d in zip(halves, denominator, strict=True)]
+        addend = [int(b * d) for b, d in zip(self.offset, denominator, strict=True)]
         biggest = max(abs(m) * magnitude_of(x) + abs(a) for m, a in zip(multiplier, addend, strict=True))
-        dtype: type = np.int64 if max(biggest, *denominator, 1) < 1 << 62 else object
-        wide: Array = integers(x).astype(dtype)
-        quotient = (wide * np.array(multiplier, dtype) + np.array(addend, dtype)) // np.array(denominator, dtype)
-        return np.clip(quotient, self.lo, self.hi).astype(np.int64)
+        dtype: type = np.int64 if max(biggest, *(2 * d for d in denominator), 1) < 1 << 62 else object
+        divisor: Array = np.array(denominator, dtype)
+        total: Array = integers(x).astype(dtype) * np.array(multiplier, dtype) + np.array(addend, dtype)
+        below = total // divisor
+        code = below + rounds_up(self.rounding, below, total - below * divisor, divisor)
+        return np.clip(code, self.lo, self.hi).astype(np.int64) - self.zero
 
     def executor(self, x: TensorType) -> Executor:
         return staircase_executor(self.run, x)
@@ -70,7 +81,7 @@ class Requantise(Op, name="requantise"):
         return same_labels(x.channels)
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        return type(self)(self.slope[out], self.offset[out], self.lo, self.hi, self.scale)
+        return replace(self, slope=self.slope[out], offset=self.offset[out])
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
         raise IntaglioError(

@@ -53,4 +53,4 @@ def _without(graph: Graph, groups: dict[str, Int64], dead: np.ndarray) -> Graph:
         replace(node, op=node.op.keep(tuple(kept[name] for name in node.inputs), kept[node.name]))
         for node in graph.nodes
     )
-    return Graph(graph.inputs, nodes, graph.outputs)
+    return graph.with_nodes(nodes)

@@ -48,7 +48,7 @@ def choose_requantisers(graph: Graph, cost: Cost = default_cost) -> Graph:
             that no multiplier expresses).
     """
     nodes = tuple(_choose(graph, node, cost) if isinstance(node.op, Requantise) else node for node in graph.nodes)
-    return Graph(graph.inputs, nodes, graph.outputs)
+    return graph.with_nodes(nodes)
 
 
 def requantiser_forms(op: Requantise, x: TensorType) -> Iterator[Op]:

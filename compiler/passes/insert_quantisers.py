@@ -89,7 +89,9 @@ class _Inserter:
             else:
                 self._node(node)
         outputs = tuple(self._output(name) for name in self.graph.outputs)
-        return Graph(self.graph.inputs, tuple(self.nodes), outputs)
+        border = {self.name_of.get(name, name): border for name, border in self.graph.border.items()}
+        border |= {n: b for n, b in self.graph.border.items() if n in self.graph.inputs}
+        return Graph(self.graph.inputs, tuple(self.nodes), outputs, border)
 
     def _node(self, node: Node) -> None:
         op = node.op

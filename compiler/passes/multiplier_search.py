@@ -42,9 +42,9 @@ class _Channel:
     def of(op: Requantise, channel: int, stair: Staircase) -> _Channel:
         inner = list(enumerate(stair.steps, stair.low + 1))
         reach, below = list(inner), [(k, t - 1) for k, t in inner]
-        if stair.low > op.lo:
+        if stair.low > op.least:
             reach.insert(0, (stair.low, stair.first))
-        if stair.high < op.hi:
+        if stair.high < op.most:
             below.append((stair.high + 1, stair.last))
         biggest = max(abs(stair.amin), abs(stair.amax))
         return _Channel(abs(op.slope[channel]), stair.falling, tuple(reach), tuple(below), biggest)
@@ -108,7 +108,7 @@ def mul_shift_form(op: Requantise, stairs: list[Staircase]) -> MulShift | None:
         if c.biggest * m + abs(r) >= ROOM:
             return None
     signed = [-m if c.falling else m for c, m in zip(channels, multipliers, strict=True)]
-    return MulShift(as_integers(signed), as_integers(chosen), shift, op.lo, op.hi, op.scale)
+    return MulShift(as_integers(signed), as_integers(chosen), shift, op.least, op.most, op.scale)
 
 
 def shift_form(op: Requantise, stairs: list[Staircase]) -> Shift | None:
@@ -123,7 +123,7 @@ def shift_form(op: Requantise, stairs: list[Staircase]) -> Shift | None:
             chosen = [_roundest(*r) for r in addends if r is not None]
             if any(c.biggest + abs(r) >= ROOM for c, r in zip(rising, chosen, strict=True)):
                 return None
-            return Shift(as_integers(chosen), shift, op.lo, op.hi, op.scale)
+            return Shift(as_integers(chosen), shift, op.least, op.most, op.scale)
     return None
 
 

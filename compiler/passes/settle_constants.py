@@ -38,4 +38,4 @@ def settle_constants(graph: Graph) -> Graph:
             changed[reader.name] = replace(reader, op=replace(op, offset=offset))
     if not changed:
         return graph
-    return Graph(graph.inputs, tuple(changed.get(node.name, node) for node in graph.nodes), graph.outputs)
+    return graph.with_nodes(changed.get(node.name, node) for node in graph.nodes)

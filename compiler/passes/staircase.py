@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..ops import Requantise
+from ..ops.rounding import boundary
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,10 @@ def staircase(op: Requantise, channel: int, amin: int, amax: int) -> Staircase:
     first, last = (amax, amin) if falling else (amin, amax)
     low, high = op.at(channel, first), op.at(channel, last)
     p, q = abs(slope.numerator), slope.denominator
-    u, v = offset.numerator, offset.denominator
-    # x * p/q + u/v + 1/2 >= k   <=>   x >= ((2k - 1) v - 2u) q / (2 v p)
-    steps = tuple(-((2 * u - (2 * k - 1) * v) * q // (2 * v * p)) for k in range(low + 1, high + 1))
-    return Staircase(falling, amin, amax, low, high, steps)
+    steps = []
+    for k in range(low + 1, high + 1):
+        least, closed = boundary(op.rounding, k + op.zero)
+        gap = least - offset  # x * p/q >= gap, or > gap
+        top, bottom = gap.numerator * q, gap.denominator * p
+        steps.append(-(-top // bottom) if closed else top // bottom + 1)
+    return Staircase(falling, amin, amax, low, high, tuple(steps))

@@ -1,21 +1,22 @@
 """The border: arrays as the source model has them (channels first, real values) and the graph's integers.
 
-Inputs are rounded half up, `floor(x / scale + 1/2)`, and clipped to the input's bounds, per channel. That is computed
-exactly: x is a float, hence a fraction, and so is the scale.
+Inputs are rounded as their `Border` says (half up, where it says nothing) and clipped to the input's bounds, per
+channel. That is computed exactly: x is a float, hence a fraction, and so are slope and offset.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from math import floor
+from math import lcm
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import IntaglioError
-from ..ir import Array, Graph, TensorType
+from ..ir import Array, Border, Graph, TensorType
+from ..ops.rounding import rounded, rounds_up
 from .interpreter import execute, named_inputs
 
 Float = npt.NDArray[np.floating[Any]]
@@ -38,71 +39,110 @@ def simulate(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> Float64 | 
         there are several.
     """
     inputs = _checked(graph, x)
-    results = execute(graph, inputs, prepare=lambda name, part: _codes(part, graph.inputs[name]))
+    results = execute(graph, inputs, prepare=lambda name, part: _codes(graph, name, part))
     return from_integers(graph, results)
 
 
 def to_integers(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> dict[str, Array]:
     """The source model's inputs as the graph's: int64, channels last, by input name."""
-    return {name: _codes(values, graph.inputs[name]).astype(np.int64) for name, values in _checked(graph, x).items()}
+    return {name: _codes(graph, name, values).astype(np.int64) for name, values in _checked(graph, x).items()}
 
 
 def from_integers(graph: Graph, outputs: Mapping[str, Array]) -> Float64 | tuple[Float64, ...]:
     """The graph's outputs as the source model's: float64, channels first; an array, or a tuple of several."""
-    results = tuple(_real(outputs[name], graph.types[name]) for name in graph.outputs)
+    results = tuple(_real(outputs[name], graph.border_of(name)) for name in graph.outputs)
     return results[0] if len(results) == 1 else results
 
 
 def random_inputs(graph: Graph, frames: int, seed: int = 0) -> dict[str, Array]:
     """Inputs as the source model takes them, which reach every integer within the bounds."""
     rng = np.random.default_rng(seed)
-    return {
-        name: _real(rng.integers(kind.lo_array, kind.hi_array, (frames, *kind.shape), endpoint=True), kind)
-        for name, kind in graph.inputs.items()
-    }
+    result = {}
+    for name, kind in graph.inputs.items():
+        codes = rng.integers(kind.lo_array, kind.hi_array, (frames, *kind.shape), endpoint=True)
+        if kind.dtype is not None and kind.dtype.bipolar:
+            codes = np.where(codes > 0, 1, -1)
+        result[name] = _real(codes, graph.border_of(name))
+    return result
 
 
-def quantise_input(x: npt.ArrayLike, kind: TensorType) -> Float:
-    """floor(x / scale + 1/2), clipped: integers in a float type, of the same shape; x has channels last.
+def quantise_input(x: npt.ArrayLike, kind: TensorType, border: Border | None = None) -> Float:
+    """clip(round((x - offset) / slope + zero)) - zero: integers in a float type; x has channels last.
 
-    Division by a power of two is exact. Any other quotient is rounded: where it lies so close to a tie that rounding
-    may have crossed it, the element is computed again as a fraction.
+    Division by a power of two is exact. Any other quotient is rounded: where it lies so close to where the integer
+    changes that rounding may have crossed it, the element is computed again as a fraction.
 
     Raises:
         IntaglioError: where x is not finite.
     """
+    border = border or Border.standard(kind)
     real = np.asarray(x)
     if real.dtype.kind not in "fiub":
         raise IntaglioError(f"the input has values of type {real.dtype}, not numbers", hint="pass floats")
     if not np.isfinite(real).all():
         raise IntaglioError("the input holds NaN or infinity", hint="clean the data before it is simulated")
-    scale = Fraction(1) if kind.scale is None else kind.scale
-    inverse = 1 / scale
-    exact = _power_of_two(scale)
+    slopes = [1 / s for s in border.slope]
+    addends = [border.zero - o / s for o, s in zip(*_widened(border.offset, border.slope), strict=True)]
+    bipolar = kind.dtype is not None and kind.dtype.bipolar
+    if bipolar:
+        addends = [-o / s for o, s in zip(*_widened(border.offset, border.slope), strict=True)]
+    exact = not any(addends) and all(map(_power_of_two, slopes))
     dtype = np.float32 if exact and real.dtype == np.float32 else np.float64
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):  # far outside the clip
-        values = np.multiply(real, dtype(inverse), dtype=dtype)
-        lower = np.floor(values)
-        remainder = np.subtract(values, lower, out=values)
-        # Unlike values + 1/2, the remainder is exact where it decides.
-        near = () if exact else np.nonzero(np.abs(remainder - 0.5) < TIE_WIDTH * (np.abs(lower) + 1))
-        lower += remainder >= 0.5
+        values = np.multiply(real, _floats(slopes, dtype), dtype=dtype)
+        if any(addends):
+            values += _floats(addends, dtype)
+    if bipolar:
+        return _signs(real, values, slopes, addends, exact=exact)
+    lower = np.floor(values)
+    remainder = np.subtract(values, lower)  # exact where it decides
+    edge = np.abs(remainder - 0.5) if border.rounding in TIES else np.minimum(remainder, 1 - remainder)
+    size = np.abs(values) + max(map(abs, map(float, addends)), default=0.0) + 1
+    near = () if exact else np.nonzero(edge < TIE_WIDTH * size)
+    code = lower + rounds_up(border.rounding, lower, remainder, np.ones((), dtype))
     for index in zip(*near, strict=True):
-        lower[index] = floor(Fraction(real[index].item()) * inverse + Fraction(1, 2))
+        slope, addend = (values[index[-1] if len(values) > 1 else 0] for values in (slopes, addends))
+        code[index] = rounded(border.rounding, Fraction(real[index].item()) * slope + addend)
+    if border.zero:
+        code -= border.zero
     ends = (min(kind.lo), max(kind.hi)) if len({*kind.lo}) == len({*kind.hi}) == 1 else (kind.lo_array, kind.hi_array)
-    return np.clip(lower, *ends, out=lower)
+    return np.clip(code, *ends, out=code)
+
+
+TIES = {"half_up", "half_even", "half_away", "half_zero"}
+
+
+def _signs(real: Any, values: Any, slopes: list[Fraction], addends: list[Fraction], *, exact: bool) -> Float:
+    """+1 where the value is at least 0, else -1."""
+    result = np.where(values >= 0, 1.0, -1.0).astype(values.dtype)
+    near = () if exact else np.nonzero(np.abs(values) < TIE_WIDTH * (1 + max(map(abs, map(float, addends)))))
+    for index in zip(*near, strict=True):
+        slope, addend = (v[index[-1] if len(v) > 1 else 0] for v in (slopes, addends))
+        result[index] = 1 if Fraction(real[index].item()) * slope + addend >= 0 else -1
+    return result
+
+
+def _widened(*values: tuple[Fraction, ...]) -> list[list[Fraction]]:
+    """Sequences of one length, those of one element repeated."""
+    longest = max(map(len, values))
+    return [list(v) * (longest // len(v)) for v in values]
+
+
+def _floats(values: list[Fraction], dtype: Any) -> Any:
+    return np.array([float(v) for v in values], dtype) if len(values) > 1 else dtype(float(values[0]))
 
 
 def _power_of_two(scale: Fraction) -> bool:
-    return scale.numerator & (scale.numerator - 1) == 0 and scale.denominator & (scale.denominator - 1) == 0
+    return (
+        scale > 0 and scale.numerator & (scale.numerator - 1) == 0 and scale.denominator & (scale.denominator - 1) == 0
+    )
 
 
 def _checked(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> dict[str, Array]:
     """The inputs by name, each of the shape that the source model takes."""
     inputs = named_inputs(graph, x)
     for name, values in inputs.items():
-        kind = graph.inputs[name]
-        expected = _source_shape(kind)
+        expected = graph.border_of(name).shape
         if values.shape[1:] != expected or not values.ndim:
             text = ", ".join(map(str, expected))
             hint = "add a batch axis: x[None]" if values.shape == expected else "frames first, then channels"
@@ -110,16 +150,18 @@ def _checked(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> dict[str, 
     return inputs
 
 
-def _real(codes: Array, kind: TensorType) -> Float64:
-    scale = Fraction(1) if kind.scale is None else kind.scale
-    # numerator and denominator apart: one rounding, none where the result is representable
-    real = codes.astype(np.float64) * float(scale.numerator) / float(scale.denominator)
-    return np.ascontiguousarray(np.moveaxis(real, -1, 1))
+def _real(codes: Array, border: Border) -> Float64:
+    """Over one common denominator: one rounding, none where the result is representable."""
+    slope, offset = _widened(border.slope, border.offset)
+    denominator = [lcm(s.denominator, o.denominator) for s, o in zip(slope, offset, strict=True)]
+    multiplier = [float(s * d) for s, d in zip(slope, denominator, strict=True)]
+    addend = [float(o * d) for o, d in zip(offset, denominator, strict=True)]
+    real = codes.astype(np.float64) * np.array(multiplier)
+    if any(addend):
+        real += np.array(addend)
+    return np.ascontiguousarray(border.outwards(real / np.array([float(d) for d in denominator])))
 
 
-def _source_shape(kind: TensorType) -> tuple[int, ...]:
-    return (kind.channels, *kind.shape[:-1])
-
-
-def _codes(x: Array, kind: TensorType) -> Float:
-    return quantise_input(np.ascontiguousarray(np.moveaxis(x, 1, -1)) if x.ndim > 2 else x, kind)
+def _codes(graph: Graph, name: str, x: Array) -> Float:
+    kind, border = graph.inputs[name], graph.border_of(name)
+    return quantise_input(np.ascontiguousarray(border.inwards(x, kind)), kind, border)

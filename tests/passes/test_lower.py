@@ -12,12 +12,23 @@ from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
 from intaglio.ir import Graph, Node, TensorType, parse_graph, print_graph, verify
 from intaglio.ops import Conv2d, MulShift, Requantise, Shift, Threshold
-from intaglio.ops.source import Affine, BatchNorm, Quantise, SourceConv2d, SourceLinear, SourceMaxPool, SourceRelu
+from intaglio.ops.source import (
+    Affine,
+    BatchNorm,
+    Quantise,
+    SourceActivation,
+    SourceAdd,
+    SourceConv2d,
+    SourceLinear,
+    SourceMaxPool,
+    SourceRelu,
+)
 from intaglio.passes.carve import carve
 from intaglio.passes.choose_requantisers import choose_requantisers
 from intaglio.passes.insert_quantisers import insert_quantisers
 from intaglio.passes.lower import lower
 from intaglio.passes.pipeline import LOWER, run_passes
+from intaglio.simulator import simulate
 from source_twin import evaluate, freeze_randomly, random_network, run_integers
 
 
@@ -30,7 +41,10 @@ def codes_for(graph: Graph, seed: int, batch: int = 8) -> dict[str, np.ndarray]:
 
 
 def as_source_outputs(graph: Graph, values: dict[str, np.ndarray]) -> list[np.ndarray]:
-    return [values[name] * float(graph.types[name].scale) for name in graph.outputs]
+    """Channels last."""
+    borders = [graph.border_of(name) for name in graph.outputs]
+    floats = [tuple(np.array([float(v) for v in part]) for part in (b.slope, b.offset)) for b in borders]
+    return [values[name] * slope + offset for name, (slope, offset) in zip(graph.outputs, floats, strict=True)]
 
 
 @settings(deadline=None, max_examples=150)
@@ -130,9 +144,14 @@ def test_weights_that_two_branches_read_keep_their_sign(fork):
         assert np.array_equal(got[name], built[name])
 
 
-def test_a_max_pool_over_a_decreasing_map_is_refused():
-    with pytest.raises(IntaglioError, match="decreasing map"):
-        lower(forked(Node("m", SourceMaxPool((2, 2), (2, 2)), ("a",)), Node("m_q", Quantise(4, True, 0.5), ("m",))))
+def test_a_max_pool_over_a_decreasing_map_turns_its_input_first():
+    source = forked(Node("m", SourceMaxPool((2, 2), (2, 2)), ("a",)), Node("m_q", Quantise(4, True, 0.5), ("m",)))
+    lowered = verify(lower(source))
+    assert lowered.by_name["m"].inputs == ("m_c_scaled",)
+    assert lowered.by_name["m_c_scaled"].op.multiplier.tolist() == [-1]
+    codes = codes_for(lowered, 0)
+    want, got = evaluate(source, {"x": codes["x"] * 0.5}), run_integers(lowered, codes)
+    assert np.array_equal(want["m_q"] / 0.5, got["m_q"])
 
 
 def test_equal_scales_need_no_requantiser():
@@ -147,6 +166,10 @@ def test_equal_scales_need_no_requantiser():
     assert [node.name for node in lowered.nodes] == ["m", "m_q2"]
 
 
+def sigmoid(of: str) -> Node:
+    return Node("s", SourceActivation("sigmoid", np.zeros((1, 0))), (of,))
+
+
 TWO_SCALES = SourceLinear(np.ones((2, 1)), np.zeros(2), np.array([0.5, 0.25]))
 
 
@@ -158,10 +181,10 @@ TWO_SCALES = SourceLinear(np.ones((2, 1)), np.zeros(2), np.array([0.5, 0.25]))
         ((Node("q", Quantise(4, True, float("nan")), ("x",)),), "has the scale nan"),
         ((Node("r", SourceRelu(), ("x",)),), "must be read by one quantiser"),
         ((X_Q, conv(0.5)), "are not integers"),
-        ((X_Q, conv(bias=0.3)), "no whole number of steps"),
-        ((X_Q, Node("l", TWO_SCALES, ("x_q",))), "no single scale"),
-        ((X_Q, conv(), Node("c2", replace(conv().op), ("c",)), Node("r", SourceRelu(), ("c2",))), "no single scale"),
-        ((X_Q, conv(), Node("r", SourceRelu(), ("c",)), Node("c2", conv().op, ("r",))), "which is not quantised"),
+        ((X_Q, conv(), sigmoid("c"), Node("c2", conv().op, ("s",))), "which is not quantised after sigmoid"),
+        ((X_Q, conv(), sigmoid("c")), "ends in sigmoid"),
+        ((X_Q, Node("q2", Quantise(3, True, 0.5), ("x",)), Node("y", SourceAdd(), ("x_q", "q2"))), "quantisers that dif"),
+        ((Node("y", SourceAdd(), ("x", "x")),), "must be read by one quantiser"),
     ],
 )
 def test_what_integers_cannot_express_is_refused(nodes, what):
@@ -169,6 +192,29 @@ def test_what_integers_cannot_express_is_refused(nodes, what):
         lower(graph(*nodes))
     assert caught.value.where
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        (conv(bias=0.3),),
+        (Node("l", TWO_SCALES, ("x_q",)),),
+        (conv(), Node("c2", replace(conv().op, bias=np.array([0.7])), ("c",)), Node("r", SourceRelu(), ("c2",))),
+        (conv(), Node("r", SourceRelu(), ("c",)), Node("c2", conv().op, ("r",))),
+        (conv(bias=0.3), Node("a", Affine(np.array([-1.5]), np.array([0.1])), ("c",))),
+    ],
+    ids=["bias", "two scales", "clipped", "clipped before a layer", "affine"],
+)
+def test_what_no_quantiser_ends_is_exact_at_the_border(nodes):
+    """Real outputs of the integer graph are those of the source graph, its scales and offsets included."""
+    source = graph(X_Q, *nodes)
+    lowered = verify(lower(source))
+    x = codes_for(lowered, 0)["x"] * 0.5
+    want = np.moveaxis(evaluate(source, {"x": x})[source.outputs[0]], -1, 1)
+    got = simulate(lowered, np.moveaxis(x, -1, 1))
+    assert np.allclose(got, want, rtol=1e-14, atol=1e-14)
+    assert parse_graph(print_graph(lowered)) == lowered
+    assert np.array_equal(simulate(parse_graph(print_graph(lowered)), np.moveaxis(x, -1, 1)), got)
 
 
 def test_the_pipeline_verifies():

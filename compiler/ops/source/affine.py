@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
 
 from ...errors import IntaglioError
 from ...ir import Int64, Op, TensorType
 from ..accumulate import same_labels
 
-Float64 = npt.NDArray[np.float64]
+Numbers = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Affine(Op, name="source.affine"):
-    """multiplier, shift: (channels,), dyadic."""
+    """multiplier, shift: (channels,): dyadic floats, or Fractions of an imported network."""
 
-    multiplier: Float64
-    shift: Float64
+    multiplier: Numbers
+    shift: Numbers
 
     def infer(self, x: TensorType) -> TensorType:
         if x.channels != len(self.multiplier):

@@ -11,12 +11,17 @@ from ..window import Padding, Pair, Window
 
 @dataclass(frozen=True, eq=False, repr=False)
 class SourceAvgPool(Op, name="source.avg_pool"):
-    """padding: top, bottom, left, right. divisor: kernel height * kernel width, unless the user overrides it."""
+    """padding: top, bottom, left, right. divisor: kernel height * kernel width, unless the user overrides it.
+
+    counts: (output height, output width), the divisor of every position where they differ: a pool that counts no
+    padding, or whose last window reaches past the image (ceil mode). None where `divisor` holds everywhere.
+    """
 
     kernel: Pair
     stride: Pair
     padding: Padding
     divisor: int
+    counts: Int64 | None = None
 
     def infer(self, x: TensorType) -> TensorType:
         return TensorType(Window(self.kernel, self.stride, self.padding).output_shape(x, x.channels, "avg_pool"))

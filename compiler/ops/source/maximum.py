@@ -1,0 +1,12 @@
+"""source.maximum: the larger of a and b."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .pairwise import SourcePairwise
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SourceMaximum(SourcePairwise, name="source.maximum"):
+    pass

@@ -1,0 +1,130 @@
+"""A chain of real functions between two integer tensors -> one integer operator, whatever the chain is.
+
+x = dense(…)                                      x = dense(…)
+s = source.activation(x) sigmoid           ->     q = lookup(x) table=…       every reachable integer, exactly
+q = source.quantise(s)                       or   q = threshold(x) …          monotone, a range too wide for a table
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from ..errors import IntaglioError
+from ..ir import Op, TensorType, as_integers
+from ..ops import Lookup, Threshold
+from ..ops.functions import FUNCTIONS
+from .pending import Pending
+
+MOST_ENTRIES = 1 << 16
+"""Of a table that all channels share, or of one channel's."""
+MOST_CELLS = 1 << 20
+MOST_LEVELS = 1 << 12
+CLEAR = 1e-7
+"""A float64 this far from where the code changes, relative to its size, decides; nearer ones are computed exactly."""
+
+Code = Callable[[int, Fraction], int]
+
+
+def tabulated(
+    x: Pending, kind: TensorType, code: Code, where: str, *, scale: Any, bipolar: bool, name: str, shared: bool
+) -> Op:
+    """The operator that gives code(channel, real value) for every integer within the bounds of `kind`.
+
+    code never falls. shared: it is the same for every channel.
+    Raises IntaglioError where the range is too wide for a table and the chain is not monotone.
+    """
+    lows, highs = kind.lo, kind.hi
+    shared = shared and x.uniform
+    first, last = min(lows), max(highs)
+    rows = 1 if shared else x.channels
+    if last - first < MOST_ENTRIES and rows * (last - first + 1) <= MOST_CELLS:
+        table = [_row(x, code, c, first, last) for c in range(rows)]
+        return Lookup(as_integers(table), first, scale, bipolar)
+    directions = [x.direction(c) for c in range(x.channels)]
+    if 0 in directions:
+        raise IntaglioError(
+            f"{name} has {last - first + 1} reachable inputs and is not monotone: no table holds it",
+            where=where,
+            hint="a quantiser of at most 16 bits in front of it",
+        )
+    return threshold_of(
+        lambda c, v: code(c, x.at(c, v)), lows, highs, directions, where, scale=scale, bipolar=bipolar, name=name
+    )
+
+
+def threshold_of(
+    at: Callable[[int, int], int],
+    lows: Sequence[int],
+    highs: Sequence[int],
+    directions: Sequence[int],
+    where: str,
+    *,
+    scale: Any,
+    bipolar: bool,
+    name: str,
+) -> Threshold:
+    """A monotone integer function per channel as thresholds, each found by bisection."""
+    rows, base, step = [], [], []
+    for c, (low, high, direction) in enumerate(zip(lows, highs, directions, strict=True)):
+        start, end = at(c, low), at(c, high)
+        jump = 2 if bipolar else 1
+        count = abs(end - start) // jump
+        if count > MOST_LEVELS:
+            raise IntaglioError(f"{name} takes {count} steps, more than thresholds can be built for", where=where)
+        row, left = [], low
+        for level in range(1, count + 1):
+            wanted = start + direction * jump * level
+            a, b = left, high
+            while a < b:
+                middle = (a + b) // 2
+                reached = (at(c, middle) - wanted) * direction >= 0
+                a, b = (a, middle) if reached else (middle + 1, b)
+            row.append(a)
+            left = a
+        rows.append(row)
+        base.append(start)
+        step.append(-2 * start if bipolar else direction)
+    levels = max(1, *map(len, rows))
+    padded = [row + [high + 1] * (levels - len(row)) for row, high in zip(rows, highs, strict=True)]
+    return Threshold(as_integers(padded), as_integers(base), as_integers(step), scale)
+
+
+def _row(x: Pending, code: Code, channel: int, first: int, last: int) -> list[int]:
+    """code of every integer first..last of a channel: in float64 where that is clear, exactly elsewhere."""
+    values = np.arange(first, last + 1, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        real = _fast(x, channel, values)
+        slack = CLEAR * (np.abs(real) + _scale_of(x, channel))
+    result, known = [], {}
+
+    def at(value: float) -> int | None:
+        if not np.isfinite(value):
+            return None
+        if value not in known:
+            known[value] = code(channel, Fraction(value))
+        return known[value]
+
+    for value, near, integer in zip(real.tolist(), slack.tolist(), range(first, last + 1), strict=True):
+        low, high = at(value - near), at(value + near)
+        result.append(low if low is not None and low == high else code(channel, x.at(channel, integer)))
+    return [int(v) for v in result]
+
+
+def _scale_of(x: Pending, channel: int) -> float:
+    return float(abs(x.slope[channel])) * 1e-3
+
+
+def _fast(x: Pending, channel: int, values: Any) -> Any:
+    """`Pending.at` in float64."""
+    real = values * float(x.slope[channel]) + float(x.offset[channel])
+    lo, hi = x.lo[channel], x.hi[channel]
+    real = real if lo is None else np.maximum(real, float(lo))
+    real = real if hi is None else np.minimum(real, float(hi))
+    for step in x.steps:
+        mine = [float(v) for v in step.of(channel)]
+        real = real * mine[0] + mine[1] if step.function == "affine" else FUNCTIONS[step.function].fast(real, *mine)
+    return real
