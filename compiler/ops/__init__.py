@@ -8,26 +8,38 @@ from pkgutil import iter_modules
 
 from .add import Add
 from .argmax import Argmax
+from .concat import Concat
 from .conv2d import Conv2d
 from .dense import Dense
 from .flatten import Flatten
 from .max_pool import MaxPool
+from .maximum import Maximum
+from .minimum import Minimum
 from .mul_shift import MulShift
+from .multiply import Multiply
+from .position_affine import PositionAffine
 from .requantise import Requantise
 from .shift import Shift
+from .subtract import Subtract
 from .sum_pool import SumPool
 from .threshold import Threshold
 
 __all__ = [
     "Add",
     "Argmax",
+    "Concat",
     "Conv2d",
     "Dense",
     "Flatten",
     "MaxPool",
+    "Maximum",
+    "Minimum",
     "MulShift",
+    "Multiply",
+    "PositionAffine",
     "Requantise",
     "Shift",
+    "Subtract",
     "SumPool",
     "Threshold",
 ]

@@ -1,0 +1,27 @@
+"""minimum: the smaller of a and b, element by element; both have one scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir import Int64, Kernel, Part, Parts, TensorType
+from .pairwise import Pairwise, common_bits
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Minimum(Pairwise, name="minimum"):
+    function = np.minimum
+
+    def limits(self, a: TensorType, b: TensorType) -> tuple[Int64, Int64]:
+        return np.minimum(a.lo_array, b.lo_array), np.minimum(a.hi_array, b.hi_array)
+
+    def operand_bits(self, a: TensorType, b: TensorType) -> tuple[int, int]:
+        return (common_bits(a, b),) * 2
+
+    def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
+        return (
+            Part("comparator", kernel.simd, {"bits": common_bits(a, b)}),
+            Part("mux", kernel.simd, {"inputs": 2, "bits": self.infer(a, b).bits}),
+        )

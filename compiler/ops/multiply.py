@@ -1,0 +1,68 @@
+"""multiply: a * b, element by element; the scale of the result is the product of theirs.
+
+Kernel: as every pairwise operator, and `multiplier` is `lut` or `dsp`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+
+from ..errors import IntaglioError
+from ..ir import Int64, Kernel, Part, Parts, TensorType
+from .hardware import signed_holding
+from .multiply_accumulate import DSP_PRODUCT_BITS
+from .pairwise import Pairwise
+
+WIDEST = (1 << 63) - 1
+"""The largest magnitude of a product."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Multiply(Pairwise, name="multiply"):
+    function = np.multiply
+    registered = True
+
+    def limits(self, a: TensorType, b: TensorType) -> tuple[Int64, Int64]:
+        """The extremes are among the products of the four corners, also where both inputs are one tensor."""
+        if a.magnitude * b.magnitude > WIDEST:
+            raise IntaglioError(
+                f"the products of {a} and {b} do not fit 64 bits", hint="requantise one of the inputs first"
+            )
+        corners = [x * y for x in (a.lo_array, a.hi_array) for y in (b.lo_array, b.hi_array)]
+        return np.minimum.reduce(corners), np.maximum.reduce(corners)
+
+    def scale_of(self, a: TensorType, b: TensorType) -> Fraction | None:
+        return None if a.scale is None or b.scale is None else a.scale * b.scale
+
+    def operand_bits(self, a: TensorType, b: TensorType) -> tuple[int, int]:
+        return _signed_bits(a), _signed_bits(b)
+
+    def kernels(self, a: TensorType, b: TensorType) -> Iterator[Kernel]:
+        return self._built(super().kernels(a, b), a, b)
+
+    def choices(self, a: TensorType, b: TensorType) -> Iterator[Kernel]:
+        return self._built(super().choices(a, b), a, b)
+
+    def _built(self, kernels: Iterator[Kernel], a: TensorType, b: TensorType) -> Iterator[Kernel]:
+        """Each of LUTs, and where the products are wide, of DSP slices."""
+        wide = _signed_bits(a) * _signed_bits(b) >= DSP_PRODUCT_BITS
+        for kernel in kernels:
+            yield kernel
+            if wide:
+                yield replace(kernel, multiplier="dsp")
+
+    def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
+        sizes = {"a": _signed_bits(a), "b": _signed_bits(b)}
+        if kernel.multiplier == "lut":
+            # a sign that is always 0 costs nothing
+            sizes = {"a": sizes["a"] - (min(a.lo) >= 0), "b": sizes["b"] - (min(b.lo) >= 0)}
+            sizes["signed"] = int(min(*a.lo, *b.lo) < 0)
+        return (Part(f"{kernel.multiplier}_multiplier", kernel.simd, sizes),)
+
+
+def _signed_bits(x: TensorType) -> int:
+    return signed_holding(min(x.lo), max(x.hi)).bits

@@ -1,0 +1,241 @@
+"""position_affine: x * multiplier + addend, with constants that differ by position.
+
+Kernel: `pe` = `simd` = lanes, one beat a step; `multiplier` is `lut` or `dsp`. A constant is stored as often as it
+changes: once per beat, per pixel where the channels of a pixel share it, per fold where the pixels share it; one that
+never changes is a literal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import IntaglioError
+from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
+from .accumulate import same_labels
+from .elements import element_params, is_bipolar
+from .exact import integers
+from .executors import Executor, float_carrier
+from .hardware import (
+    VERILOG_STYLE,
+    braces,
+    folds,
+    hex_literal,
+    memory_part,
+    memory_style,
+    pack,
+    plain_integer,
+    weight_type,
+    width_of,
+)
+from .lanewise import lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
+
+LATENCY = 2
+"""Cycles from a step to its output beat: the operands' register and the sum's."""
+
+BEAT, PIXEL, FOLD, NOWHERE = "beat", "pixel", "fold", ""
+"""What addresses a constant."""
+
+WIDEST = (1 << 63) - 1
+"""The largest magnitude of a sum."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PositionAffine(Op, name="position_affine"):
+    """multiplier, addend: integers of the tensor's shape, or with axes of size 1 for what all positions share."""
+
+    multiplier: Int64
+    addend: Int64
+    scale: Fraction | None = None
+
+    def infer(self, x: TensorType) -> TensorType:
+        for name, constant in (("multiplier", self.multiplier), ("addend", self.addend)):
+            axes = zip(constant.shape, x.shape, strict=False)
+            if constant.ndim != len(x.shape) or any(size not in (1, whole) for size, whole in axes):
+                raise IntaglioError(
+                    f"position_affine has a {name} of shape {constant.shape}, its input {x.shape}",
+                    hint="every axis has the input's size or 1",
+                )
+        if _reach(self.multiplier, self.addend, x) > WIDEST:
+            raise IntaglioError(f"the sums of position_affine on {x} do not fit 64 bits")
+        ends = [x.lo_array * self.multiplier + self.addend, x.hi_array * self.multiplier + self.addend]
+        low, high = (pick(*ends).reshape(-1, ends[0].shape[-1]) for pick in (np.minimum, np.maximum))
+        return TensorType.integer(x.shape, low.min(axis=0), high.max(axis=0), self.scale)
+
+    def run(self, x: Array) -> Array:
+        return np.asarray(integers(x) * self.multiplier + self.addend)
+
+    def executor(self, x: TensorType) -> Executor:
+        dtype = float_carrier(_reach(self.multiplier, self.addend, x), x.magnitude)
+        if dtype is None:
+            return self.run
+        multiplier: Any = self.multiplier.astype(dtype)
+        addend: Any = self.addend.astype(dtype)
+
+        def execute(x: Any) -> Any:
+            result = x.astype(dtype, copy=False) * multiplier
+            result += addend
+            return result
+
+        return execute
+
+    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
+        return same_labels(x.channels)
+
+    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
+        multiplier, addend = (c if c.shape[-1] == 1 else c[..., out] for c in (self.multiplier, self.addend))
+        return type(self)(multiplier, addend, self.scale)
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        return self._built(lane_kernels(x), x)
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        return self._built(lane_choices(x), x)
+
+    def _built(self, kernels: Iterator[Kernel], x: TensorType) -> Iterator[Kernel]:
+        """Each of LUTs, and where the products are wide, of DSP slices."""
+        wide = _operand_bits(x) * weight_type(self.multiplier).bits >= DSP_PRODUCT_BITS
+        for kernel in kernels:
+            yield kernel
+            if wide:
+                yield replace(kernel, multiplier="dsp")
+
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return x.pixels * folds(x.channels, kernel.simd)
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        return lane_lanes(kernel)
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        return lane_program(kernel, x, LATENCY)
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        out, count = self.infer(x), folds(x.channels, kernel.simd)
+        tables = [_Table.of(c, x, kernel.simd) for c in (self.multiplier, self.addend)]
+        used = {table.address for table in tables} - {NOWHERE}
+        context = lane_params(kernel, x, out, LATENCY, {})
+        context["counts_folds"] |= FOLD in used or (PIXEL in used and count > 1)
+        memories = []
+        for address in sorted(used):
+            depth = {BEAT: x.pixels * count, PIXEL: x.pixels, FOLD: count}[address]
+            members = [table for table in tables if table.address == address]
+            width = sum(table.width for table in members)
+            words = [_join([(pack(t.values[k], t.bits), t.width) for t in members]) for k in range(depth)]
+            starts = np.cumsum([0, *(table.width for table in members)]).tolist()
+            for table, start in zip(members, starts, strict=False):
+                table.slice = f"{address}_word[{start} +: {table.width}]"
+            memories.append(
+                {
+                    "address": address,
+                    "depth": depth,
+                    "address_bits": width_of(depth),
+                    "width": width,
+                    "words": [hex_literal(word, width) for word in words],
+                    "style": VERILOG_STYLE[memory_style(depth, width, kernel)],
+                }
+            )
+        return context | {
+            "element": element_params(x, "operands", "word"),
+            "operand_bits": _operand_bits(x),
+            "memories": memories,
+            "counters": sorted(used & {BEAT, PIXEL}),
+            "beat_bits": width_of(x.pixels * count),
+            "pixel_bits": width_of(x.pixels),
+            "multiplier": tables[0].context(kernel.simd),
+            "addend": tables[1].context(kernel.simd),
+            "use_dsp": "yes" if kernel.multiplier == "dsp" else "no",
+        }
+
+    def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        context, lanes = self.params(kernel, x), kernel.simd
+        parts = list(lane_parts(kernel, context))
+        for memory in context["memories"]:
+            parts.append(memory_part("rom", memory["depth"], memory["width"], kernel))
+            if memory["address"] in context["counters"]:
+                parts.append(Part("counter", 1, {"bits": memory["address_bits"]}))
+        factor, operand = context["multiplier"]["bits"], context["operand_bits"]
+        if context["multiplier"]["address"] == NOWHERE and kernel.multiplier == "lut":
+            constants = _whole(self.multiplier, x)[0, :lanes]
+            parts.append(Part("constant_multiplier", 1, constant_sizes(constants, x.bits, factor)))
+        elif kernel.multiplier == "lut":
+            positive = int(self.multiplier.min(initial=0) >= 0)  # a sign that is always 0
+            sizes = {"a": x.bits, "b": factor - positive, "signed": int(x.signed or not positive)}
+            parts.append(Part("lut_multiplier", lanes, sizes))
+        else:
+            parts.append(Part("dsp_multiplier", lanes, {"a": operand, "b": factor}))
+        if self.addend.any():
+            parts.append(Part("adder", lanes, {"bits": context["out"]["bits"]}))
+        if context["spare"]:
+            parts.append(Part("mask", 1, {"bits": context["spare"] * context["out"]["bits"]}))
+        return tuple(parts)
+
+
+@dataclass
+class _Table:
+    """A constant as stored: what addresses it, its words (depth, elements), bits of an element, the RTL of its word."""
+
+    address: str
+    values: Any
+    bits: int
+    slice: str = ""
+
+    @staticmethod
+    def of(constant: Int64, x: TensorType, lanes: int) -> _Table:
+        whole, bits = _whole(constant, x), weight_type(constant).bits
+        by_channel, by_pixel = bool((whole != whole[:, :1]).any()), bool((whole != whole[:1]).any())
+        if not by_channel:
+            return _Table(PIXEL, whole[:, :1], bits) if by_pixel else _Table(NOWHERE, whole[:1, :1], bits)
+        count = folds(x.channels, lanes)
+        padded = np.zeros((x.pixels, count * lanes), np.int64)
+        padded[:, : x.channels] = whole
+        if by_pixel:
+            return _Table(BEAT, padded.reshape(-1, lanes), bits)
+        return _Table(FOLD if count > 1 else NOWHERE, padded[0].reshape(-1, lanes), bits)
+
+    @property
+    def width(self) -> int:
+        return self.bits * int(self.values.shape[1])
+
+    def context(self, lanes: int) -> dict[str, Any]:
+        shared = self.values.shape[1] < lanes
+        word = self.slice or hex_literal(pack(self.values[0], self.bits), self.width)
+        return {
+            "address": self.address,
+            "bits": self.bits,
+            "plain": plain_integer(self.bits),
+            "depth": len(self.values),
+            "elements": self.values.shape[1],
+            "table": braces(self.values.tolist()),
+            "vector": f"{{{lanes}{{{word}}}}}" if shared else word,
+            "index": self.address or "0",
+            "lane": "0" if shared else "p",
+        }
+
+
+def _join(words: list[tuple[int, int]]) -> int:
+    """Words of given widths side by side, the first in the low bits."""
+    result = shift = 0
+    for word, width in words:
+        result |= word << shift
+        shift += width
+    return result
+
+
+def _whole(constant: Int64, x: TensorType) -> Int64:
+    """(pixels, channels)."""
+    return np.broadcast_to(constant, x.shape).reshape(-1, x.channels)
+
+
+def _operand_bits(x: TensorType) -> int:
+    return x.bits + (not x.signed or is_bipolar(x))
+
+
+def _reach(multiplier: Int64, addend: Int64, x: TensorType) -> int:
+    """A bound of every product and sum."""
+    widest, far = (max(int(c.max(initial=0)), -int(c.min(initial=0))) for c in (multiplier, addend))
+    return widest * x.magnitude + far

@@ -1,0 +1,25 @@
+"""subtract: a - b, element by element; both have one scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ir import Int64, Kernel, Part, Parts, TensorType
+from .pairwise import Pairwise
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Subtract(Pairwise, name="subtract"):
+    function = np.subtract
+
+    def limits(self, a: TensorType, b: TensorType) -> tuple[Int64, Int64]:
+        return a.lo_array - b.hi_array, a.hi_array - b.lo_array
+
+    def operand_bits(self, a: TensorType, b: TensorType) -> tuple[int, int]:
+        """Modulo 2^bits, which holds every difference."""
+        return (self.infer(a, b).bits,) * 2
+
+    def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
+        return (Part("adder", kernel.simd, {"bits": self.infer(a, b).bits}),)
