@@ -107,14 +107,12 @@ class Concat(Op, name="concat"):
     def parts(self, kernel: Kernel, *ins: TensorType) -> Parts:
         context = self.params(kernel, *ins)
         parts = [Part("register", 1, {"bits": context["out"]["width"]}), Part("control")]
-        if not context["parallel"]:
+        if not context["parallel"]:  # the LUTs that choose among the inputs also mask the spare lanes
             parts += [
                 Part("counter", 1, {"bits": context["position_bits"]}),
                 Part("constant_comparator", len(ins) - 1, {"bits": context["position_bits"]}),
                 Part("mux", 1, {"inputs": len(ins), "bits": context["out"]["width"]}),
             ]
-            if context["spare"]:
-                parts.append(Part("mask", 1, {"bits": context["spare"] * context["out"]["bits"]}))
         return tuple(parts)
 
     def params(self, kernel: Kernel, *ins: TensorType) -> dict[str, Any]:

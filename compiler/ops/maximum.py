@@ -21,7 +21,8 @@ class Maximum(Pairwise, name="maximum"):
         return (common_bits(a, b),) * 2
 
     def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
+        compared = common_bits(a, b) - (min(*a.lo, *b.lo) >= 0)  # a sign that is always 0
         return (
-            Part("comparator", kernel.simd, {"bits": common_bits(a, b)}),
+            Part("comparator", kernel.simd, {"bits": compared}),
             Part("mux", kernel.simd, {"inputs": 2, "bits": self.infer(a, b).bits}),
         )

@@ -58,7 +58,7 @@ class PositionAffine(Op, name="position_affine"):
             axes = zip(constant.shape, x.shape, strict=False)
             if constant.ndim != len(x.shape) or any(size not in (1, whole) for size, whole in axes):
                 raise IntaglioError(
-                    f"position_affine has a {name} of shape {constant.shape}, its input {x.shape}",
+                    f"position_affine: the {name} has shape {constant.shape}, its input {x.shape}",
                     hint="every axis has the input's size or 1",
                 )
         if _reach(self.multiplier, self.addend, x) > WIDEST:

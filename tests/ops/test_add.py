@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
 from intaglio.ir import Kernel, TensorType
 from intaglio.ops import Add
+from pairwise_twin import FORMS, check_channels, check_programs, check_semantics, pairs
 
 RANGES = st.tuples(st.integers(-300, 300), st.integers(0, 300)).map(lambda r: (r[0], r[0] + r[1]))
 
@@ -66,3 +67,14 @@ def test_adders_are_as_wide_as_the_output() -> None:
     kind = TensorType.integer((5,), 0, 15)
     adders = [p for p in Add().parts(Kernel(pe=3, simd=3), kind, kind) if p.kind == "adder"]
     assert [(p.count, p["bits"]) for p in adders] == [(3, 5)]
+
+
+@given(pairs(), st.integers(0, 2**32))
+def test_equals_its_twin_with_gates_too(kinds: tuple[TensorType, TensorType], seed: int) -> None:
+    check_semantics(Add(), lambda p, q: p + q, kinds, seed)
+    check_channels(Add(), kinds, seed)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_step_takes_what_is_new(form: str) -> None:
+    check_programs(Add(), FORMS[form])

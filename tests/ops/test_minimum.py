@@ -1,0 +1,48 @@
+"""minimum: values, bounds per channel, coupled channels, gates, widths."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from intaglio.errors import IntaglioError
+from intaglio.ir import TensorType
+from intaglio.ops import Minimum
+from pairwise_twin import FORMS, check_channels, check_programs, check_semantics, kernel, pairs
+
+
+def combine(p: int, q: int) -> int:
+    return q if q < p else p
+
+
+@given(pairs(), st.integers(0, 2**32))
+def test_equals_its_twin(kinds: tuple[TensorType, TensorType], seed: int) -> None:
+    check_semantics(Minimum(), combine, kinds, seed)
+    check_channels(Minimum(), kinds, seed)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_step_takes_what_is_new(form: str) -> None:
+    check_programs(Minimum(), FORMS[form])
+
+
+def test_one_scale_stays() -> None:
+    kind = TensorType.integer((3,), 0, 1, Fraction(1, 2))
+    assert Minimum().infer(kind, kind).scale == Fraction(1, 2)
+    with pytest.raises(IntaglioError, match="minimum needs one scale on both inputs, not 1/2 and 1"):
+        Minimum().infer(kind, kind.with_scale(Fraction(1)))
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 3), (2, 3, 4), (1, 3, 1), (3, 2, 1)])
+def test_a_second_input_that_fits_nowhere_is_refused(shape: tuple[int, ...]) -> None:
+    kind = TensorType.integer((2, 3, 5), 0, 1)
+    with pytest.raises(IntaglioError, match="minimum needs two equal shapes"):
+        Minimum().infer(kind, TensorType.integer(shape, 0, 1))
+
+
+def test_it_compares_what_holds_both_and_chooses_what_the_output_holds() -> None:
+    a, b = TensorType.integer((5,), 0, 1000), TensorType.integer((5,), 2, 3)
+    parts = {p.kind: (p.count, p["bits"]) for p in Minimum().parts(kernel(2), a, b) if p.kind in {"comparator", "mux"}}
+    assert parts == {"comparator": (2, 10), "mux": (2, 2)}
