@@ -1,0 +1,250 @@
+"""gather: out.flat[i] = x.flat[index[i]]: any transpose, reshape, shuffle or crop.
+
+Kernel: takes `simd` channels a step and issues `pe`, where every beat that goes out is one that came in, its lanes
+chosen in one fixed way; one channel at a time always is. Where the beats keep their order too, the hardware is a
+register. Else beats are written to a buffer of a frame, and read from it one after the other from when on none has to
+wait; the next frame starts when the last has been read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import IntaglioError
+from ..ir import PINNED, Array, Int64, Kernel, Op, Part, Parts, Program, TensorType, as_integers
+from .executors import Executor
+from .hardware import (
+    VERILOG_STYLE,
+    beat_steps,
+    buffer_parts,
+    distinct_lanes,
+    folds,
+    hex_literal,
+    memory_part,
+    memory_style,
+    plain_integer,
+    stream_params,
+    width_of,
+)
+from .moving import counter_params, moved, pick_params
+from .order import Loop, gathered_labels, loops_of
+
+DIRECT, BUFFERED = 1, 3
+"""Cycles from a step to its output beat: the result; or the word and its address, the buffer, and the result."""
+
+GLANCE = 64
+"""Beats that are looked at before all are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """order: for each beat that goes out, which one of those that came in. lanes: for each of its lanes, which one."""
+
+    order: Int64
+    lanes: tuple[int, ...]
+    beats: int
+
+    @property
+    def direct(self) -> bool:
+        return len(self.order) == self.beats and bool((self.order == np.arange(self.beats)).all())
+
+    @property
+    def start(self) -> int:
+        """The step of the first beat that goes out: every beat is in the buffer when it is read."""
+        return max(0, int((self.order + 1 - np.arange(len(self.order))).max()))
+
+    @property
+    def steps(self) -> int:
+        return self.beats if self.direct else max(self.beats, self.start + len(self.order))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gather(Op, name="gather"):
+    """index: (output size,). shape: of the output. channels: of the input; where 0 (unknown) no channel may go."""
+
+    index: Int64
+    shape: tuple[int, ...]
+    channels: int = 0
+
+    def infer(self, x: TensorType) -> TensorType:
+        if prod(self.shape) != len(self.index):
+            raise IntaglioError(f"gather has {len(self.index)} indices for an output of {self.shape}")
+        if self.channels not in (0, x.channels):
+            raise IntaglioError(f"gather takes {self.channels} channels, not {x.channels}")
+        if self.index.min() < 0 or self.index.max() >= x.size:
+            raise IntaglioError(f"gather draws element {self.index.max()} of an input of {x.size}")
+        sources = (self.index % x.channels).reshape(-1, self.shape[-1])
+        return moved(x, self.shape, x.lo_array[sources].min(axis=0), x.hi_array[sources].max(axis=0))
+
+    def run(self, x: Array) -> Array:
+        return np.asarray(x.reshape(len(x), -1).take(self.index, axis=1).reshape(len(x), *self.shape))
+
+    def executor(self, x: TensorType) -> Executor:
+        if x.size == len(self.index) and (self.index == np.arange(x.size)).all():
+            return lambda x: x.reshape(len(x), *self.shape)
+        return self.run
+
+    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
+        """An output channel stands or falls with every input channel that it draws from."""
+        if not self.channels:
+            return (np.full(x.channels, PINNED),), np.full(self.shape[-1], PINNED)
+        return gathered_labels(self.index % x.channels, x.channels, self.shape[-1])
+
+    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
+        if not self.channels:
+            return self
+        pixel, channel = np.divmod(self.index.reshape(-1, self.shape[-1])[:, out], self.channels)
+        index = pixel * len(ins[0]) + np.searchsorted(ins[0], channel)
+        return type(self)(as_integers(index.ravel()), (*self.shape[:-1], len(out)), len(ins[0]))
+
+    # -- how it is built -------------------------------------------------------------------------------------------
+    @cached_property
+    def _routes(self) -> dict[tuple[int, ...], Route | None]:
+        return {}
+
+    def route(self, pe: int, simd: int, x: TensorType) -> Route | None:
+        """Which beat goes where; None where beats would have to be taken apart."""
+        key = (pe, simd, x.channels, x.size)
+        if key not in self._routes:
+            self._routes[key] = self._route(pe, simd, x)
+        return self._routes[key]
+
+    def _route(self, pe: int, simd: int, x: TensorType) -> Route | None:
+        channels = self.shape[-1]
+        count = folds(channels, pe)
+        padded = np.full((len(self.index) // channels, count * pe), -1, np.int64)
+        padded[:, :channels] = self.index.reshape(-1, channels)
+        table = padded.reshape(-1, pe)
+        for part in (table[:GLANCE], table):
+            pixel, channel = np.divmod(part, x.channels)
+            fold, lane = np.divmod(channel, simd)
+            beat = pixel * folds(x.channels, simd) + fold
+            if not ((((beat == beat[:, :1]) & (lane == lane[0])) | (part < 0)).all()):
+                return None
+        return Route(beat[:, 0], tuple(lane[0].tolist()), x.pixels * folds(x.channels, simd))
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        return self._kernels(range(1, min(x.channels, self.shape[-1]) + 1), x)
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        """Of those with equal folds on both sides, only the narrowest."""
+        lanes = {*distinct_lanes(x.channels), *distinct_lanes(self.shape[-1])}
+        found: dict[tuple[int, int], Kernel] = {}
+        for kernel in self._kernels(sorted(n for n in lanes if n <= min(x.channels, self.shape[-1])), x):
+            found.setdefault((folds(x.channels, kernel.simd), folds(self.shape[-1], kernel.pe)), kernel)
+        return iter(found.values())
+
+    def _kernels(self, lanes: Iterable[int], x: TensorType) -> Iterator[Kernel]:
+        sizes = [(n, n) for n in lanes]
+        if x.channels != self.shape[-1]:
+            sizes.append((self.shape[-1], x.channels))
+        return (Kernel(pe=pe, simd=simd) for pe, simd in sizes if self.route(pe, simd, x) is not None)
+
+    def _taken(self, kernel: Kernel, x: TensorType) -> Route:
+        route = self.route(kernel.pe, kernel.simd, x)
+        if route is None:
+            raise IntaglioError(
+                f"gather cannot take {kernel.simd} channels and issue {kernel.pe}", hint="see kernels()"
+            )
+        return route
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        self._taken(kernel, x)
+        return (kernel.simd,), kernel.pe
+
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return self._taken(kernel, x).steps
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        route = self._taken(kernel, x)
+        start = 0 if route.direct else route.start
+        writes = beat_steps(len(route.order), start=start)
+        return Program(route.steps, (beat_steps(route.beats),), writes, DIRECT if route.direct else BUFFERED)
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        out, route = self.infer(x), self._taken(kernel, x)
+        context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
+        count = folds(out.channels, kernel.pe)
+        context |= {
+            **pick_params(x, "s0_data" if route.direct else "kept", route.lanes, kernel.simd),
+            "direct": route.direct,
+            "latency": DIRECT if route.direct else BUFFERED,
+            "steps": route.steps,
+            "folds": count,
+            "fold_bits": width_of(count),
+            "last_fold_out": count - 1,
+            "last_used": out.channels - (count - 1) * kernel.pe,
+        }
+        return context if route.direct else context | self._buffer_params(kernel, x, route)
+
+    def _buffer_params(self, kernel: Kernel, x: TensorType, route: Route) -> dict[str, Any]:
+        beats, start, stop = route.beats, route.start, route.start + len(route.order)
+        loops, bits = loops_of(route.order), width_of(route.beats)
+        depth = max(2, beats)
+        writes = [f"position >= {start}"] if start else []
+        writes += [f"position < {stop}"] if stop < route.steps else []
+        return {
+            "beats": beats,
+            "start": start,
+            "position_bits": width_of(route.steps),
+            "counts_steps": route.steps > 1,
+            "reads": f"position < {beats}" if beats < route.steps else "1",
+            "writes": " && ".join(writes) or "1",
+            "depth": depth,
+            "address_bits": bits,
+            "memory_style": VERILOG_STYLE[memory_style(depth, kernel.simd * x.bits, kernel)],
+            "computed": loops is not None,
+            **_address_params(loops or [], route.order, bits),
+            "order": [] if loops is not None else [hex_literal(int(b), bits) for b in route.order],
+            "order_table": "" if loops is not None else f"{{{', '.join(map(str, route.order.tolist()))}}}",
+            "order_style": VERILOG_STYLE[memory_style(len(route.order), bits, kernel)],
+            "order_plain": plain_integer(bits + 1),
+            "issued": len(route.order),
+            "issue_bits": width_of(len(route.order)),
+        }
+
+    def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        context, route = self.params(kernel, x), self._taken(kernel, x)
+        parts = [Part("register", 1, {"bits": context["out"]["width"]}), Part("control")]
+        if spare := context["out"]["spare"]:
+            parts.append(Part("mask", 1, {"bits": spare * context["out"]["bits"]}))
+            parts.append(Part("counter", 1, {"bits": context["fold_bits"]}))
+        if route.direct:
+            return tuple(parts)
+        width, bits = context["ins"][0]["width"], context["address_bits"]
+        parts += [Part("register", 1, {"bits": width + 2 * bits + 2}), *buffer_parts(context["depth"], width, kernel)]
+        parts.append(Part("counter", 1, {"bits": context["position_bits"]}))
+        compared = f"{context['reads']} && {context['writes']}".count("position")
+        parts.append(Part("constant_comparator", compared, {"bits": context["position_bits"]}))
+        if context["computed"]:
+            parts += [Part("counter", 1, {"bits": loop["bits"]}) for loop in context["counters"]]
+            parts.append(Part("accumulator", 1, {"bits": bits}))
+            parts.append(Part("mux", 1, {"inputs": len(context["counters"]) + 1, "bits": bits}))
+        else:
+            parts.append(Part("counter", 1, {"bits": context["issue_bits"]}))
+            parts.append(memory_part("rom", context["issued"], bits, kernel))
+        return tuple(parts)
+
+
+def _address_params(loops: list[Loop], order: Int64, bits: int) -> dict[str, Any]:
+    """Counters of the loops; what is added to the address where loop k advances, all inside it being at their ends."""
+    context = counter_params([(f"loop{k}", loop.count) for k, loop in enumerate(loops)])
+    back, jumps = 0, []
+    for loop in loops:
+        jumps.append(loop.stride - back)
+        back += (loop.count - 1) * loop.stride
+    steps = zip(context["counters"], jumps, strict=True)
+    return {
+        "counters": context["counters"],
+        "phases": [],
+        "base": int(order[0]),
+        "jumps": [{"at": c["name"], "value": j, "word": hex_literal(j % (1 << bits), bits)} for c, j in steps],
+        "back": -back,
+        "back_word": hex_literal(-back % (1 << bits), bits),
+    }
