@@ -24,9 +24,9 @@ from .executors import Executor, float_carrier
 from .hardware import (
     VERILOG_STYLE,
     beat_steps,
+    buffer_parts,
     distinct_lanes,
     folds,
-    memory_part,
     memory_style,
     signed_holding,
     stream_params,
@@ -135,8 +135,7 @@ class Pairwise(Op):
             width = kernel.simd * b.bits if form != CHANNEL else b.bits
             parts.append(Part("register", 1, {"bits": kernel.simd * a.bits + width}))
             if form == PIXEL and count > 1:
-                parts += [memory_part("ram", count, width, kernel), Part("mux", 1, {"inputs": 2, "bits": width})]
-                parts.append(Part("register", 1, {"bits": width}))
+                parts += [*buffer_parts(count, width, kernel), Part("mux", 1, {"inputs": 2, "bits": width})]
         if form == PIXEL:
             parts.append(Part("counter", 1, {"bits": width_of(a.pixels)}))
         if _counts_folds(form, count, spare):
