@@ -45,6 +45,17 @@ def cases(pool: type[MaxPool] | type[SumPool]) -> list[Case]:
         "bipolar": (pool((2, 2), (1, 1), PADDED), BIPOLAR, 2),
         "pairs": (pool((1, 2), (1, 2)), BIPOLAR, 2),
         "loose": (pool((2, 2), (2, 2)), LOOSE, 1),
+        # the padding of ceil_mode: below and to the right
+        "ceil": (pool((3, 3), (2, 2), (0, 1, 0, 1)), image(4, 6, 5, lo=-8, hi=7), 2),
+        "ceil_one": (pool((2, 2), (2, 2), (0, 1, 0, 1)), image(3, 5, 3, lo=-8, hi=-2), 1),
+        "ceil_all": (pool((2, 2), (2, 2), (0, 1, 0, 0)), image(3, 4, 5), 5),
+        "ceil_more": (pool((3, 3), (2, 2), (1, 2, 1, 2)), image(4, 4, 5, lo=-3, hi=3), 3),
+        "ceil_far": (pool((2, 2), (3, 3), (0, 1, 0, 1)), image(4, 4, 3), 2),
+        "ceil_part": (pool((2, 2), (2, 2), (0, 1, 0, 1)), image(4, 4, 3), 2),  # more than any window reaches
+        # one window
+        "whole": (pool((3, 2), (1, 1)), image(3, 2, 37, lo=-8, hi=7), 37),
+        "whole_bipolar": (pool((3, 3), (3, 3)), BIPOLAR, 2),
+        "whole_padded": (pool((4, 4), (1, 1), (0, 1, 1, 0)), BIPOLAR, 3),
     }
     listed = [Case(name, op, Kernel(pe=lanes, simd=lanes), (kind,)) for name, (op, kind, lanes) in trials.items()]
     block = Kernel(pe=1, simd=1, memory="bram")
