@@ -55,7 +55,7 @@ def _config(context: typer.Context, path: Path | None) -> Path | None:
 
 
 SourcePath = Annotated[
-    Path, typer.Argument(help="A script that trains a network, a folder of `compile`, or a graph.txt.")
+    Path, typer.Argument(help="A script that trains a network, an .onnx file, a folder of `compile`, or a graph.txt.")
 ]
 Config = Annotated[
     Path | None,
@@ -71,13 +71,24 @@ Keep = Annotated[float | None, typer.Option(help="Share of the channels to keep 
 WeightBits = Annotated[int | None, typer.Option(help="Bits of the weights.")]
 ActBits = Annotated[int | None, typer.Option(help="Bits of the activations.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs of training.")]
+InputType = Annotated[
+    str | None, typer.Option(help="Of an ONNX network whose input has no quantiser: fixed<16,6>, ufixed<8,0>, int8.")
+]
+OutputType = Annotated[str | None, typer.Option(help="Likewise, of an output that ends in no quantiser.")]
 
 
-def _source(path: Path, keep: float | None, weight_bits: int | None, act_bits: int | None, epochs: int | None) -> Any:
-    from .flow.source import load_source
+def _source(
+    path: Path,
+    keep: float | None = None,
+    weight_bits: int | None = None,
+    act_bits: int | None = None,
+    epochs: int | None = None,
+    types: tuple[str | None, str | None] = (None, None),
+) -> Any:
+    from .flow.source import Types, load_source
 
     given = {"keep": keep, "weight_bits": weight_bits, "act_bits": act_bits}
-    return load_source(path, {key: value for key, value in given.items() if value is not None}, epochs)
+    return load_source(path, {k: v for k, v in given.items() if v is not None}, epochs, Types(*types))
 
 
 def _compile(source: Any, board: str | None, clock_mhz: float | None, fps: float | None, budget: float) -> Any:
@@ -104,6 +115,8 @@ def compile_command(
     weight_bits: WeightBits = None,
     act_bits: ActBits = None,
     epochs: Epochs = None,
+    input_type: InputType = None,
+    output_type: OutputType = None,
     verify: Annotated[int, typer.Option(help="Samples to verify before writing; 0 for none.")] = 0,
     config: Config = None,
     as_json: Json = False,
@@ -113,7 +126,7 @@ def compile_command(
     from .flow.write import check_free
 
     check_free(out)
-    loaded = _source(source, keep, weight_bits, act_bits, epochs)
+    loaded = _source(source, keep, weight_bits, act_bits, epochs, (input_type, output_type))
     design = _compile(loaded, board, clock_mhz, target_fps, budget)
     samples = None if loaded.x is None else loaded.x[: max(verify, 4)]
     if verify:
@@ -141,12 +154,14 @@ def estimate(
     weight_bits: WeightBits = None,
     act_bits: ActBits = None,
     epochs: Epochs = None,
+    input_type: InputType = None,
+    output_type: OutputType = None,
     config: Config = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """LUT, FF, DSP, BRAM per layer and in total, interval and latency: before any synthesis."""
-    loaded = _source(source, keep, weight_bits, act_bits, epochs)
+    loaded = _source(source, keep, weight_bits, act_bits, epochs, (input_type, output_type))
     _show(_compile(loaded, board, clock_mhz, target_fps, budget), as_json, verbose)
 
 
@@ -162,13 +177,15 @@ def verify(
     weight_bits: WeightBits = None,
     act_bits: ActBits = None,
     epochs: Epochs = None,
+    input_type: InputType = None,
+    output_type: OutputType = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
     """Simulator = HLS C-simulation = RTL in Verilator, or the first divergence (exit code 1)."""
     from dataclasses import asdict
 
-    loaded = _source(source, keep, weight_bits, act_bits, epochs)
+    loaded = _source(source, keep, weight_bits, act_bits, epochs, (input_type, output_type))
     design = _compile(loaded, board, clock_mhz, target_fps, budget)
     with err.status(f"verifying {samples} frames in C-simulation and Verilator"):
         result = design.verify(_samples(design, loaded, samples))
@@ -185,8 +202,12 @@ def verify(
 @app.command()
 def simulate(
     source: SourcePath,
-    inputs: Annotated[Path, typer.Option("--input", help="A .npy array, as the source model takes it.")],
-    output: Annotated[Path | None, typer.Option(help="Where to write the outputs (.npy).")] = None,
+    inputs: Annotated[
+        Path, typer.Option("--input", help="A .npy array, as the source model takes it; .npz by input name.")
+    ],
+    output: Annotated[Path | None, typer.Option(help="Where to write the outputs (.npy; .npz of several).")] = None,
+    input_type: InputType = None,
+    output_type: OutputType = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -195,32 +216,43 @@ def simulate(
 
     from .simulator import simulate as run
 
-    loaded = _source(source, None, None, None, None)
+    loaded = _source(source, types=(input_type, output_type))
     try:
         x = np.load(inputs)
+        x = x if isinstance(x, np.ndarray) else dict(x)
     except (OSError, ValueError) as error:
         raise IntaglioError(f"the inputs cannot be read: {error}", where=str(inputs)) from None
     y = run(loaded.graph, x)
+    several = y if isinstance(y, tuple) else (y,)
     if output is not None:
         try:
-            np.save(output, y)
+            if isinstance(y, tuple):
+                np.savez(output, **dict(zip(loaded.graph.outputs, y, strict=True)))
+            else:
+                np.save(output, y)
         except OSError as error:
             raise IntaglioError(f"the outputs cannot be written: {error.strerror}", where=str(output)) from None
-    print(
-        json.dumps(y.tolist())
-        if as_json
-        else f"{len(y)} frames -> {y.shape[1:]}" + (f", in {output}" if output else "")
-    )
+    if as_json:
+        print(json.dumps([each.tolist() for each in y] if isinstance(y, tuple) else y.tolist()))
+    else:
+        shapes = ", ".join(str(each.shape[1:]) for each in several)
+        print(f"{len(several[0])} frames -> {shapes}" + (f", in {output}" if output else ""))
 
 
 @app.command()
-def check(script: SourcePath, config: Config = None, as_json: Json = False) -> None:
-    """Lists every layer of a script's network: what it becomes, or why it cannot be built and what to write instead."""
+def check(
+    source: SourcePath,
+    input_type: InputType = None,
+    output_type: OutputType = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Lists every node: what it becomes, or why it cannot be built (exit code 2) and what to write instead."""
     from dataclasses import asdict
 
-    from .flow.source import findings_of
+    from .flow.source import Types, findings_of
 
-    findings = findings_of(script)
+    findings = findings_of(source, Types(input_type, output_type))
     if as_json:
         print(json.dumps([asdict(f) for f in findings], default=str))
     else:

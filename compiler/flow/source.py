@@ -1,9 +1,10 @@
-"""What a command is given: a script that trains a network, a folder that `compile` wrote, or a graph as text."""
+"""What a command is given: a script that trains a network, an ONNX file, a folder of `compile`, or a graph as text."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -28,12 +29,41 @@ class Source:
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-def load(path: str | Path) -> Graph:
-    """The integer graph in a file: `graph.txt`, or the folder that holds one."""
-    return load_source(Path(path)).graph
+def load(
+    path: str | Path,
+    *,
+    input_type: str | Mapping[str, str] | None = None,
+    output_type: str | None = None,
+    softmax_bits: int = 16,
+) -> Graph:
+    """The integer graph in a file: QONNX or QCDQ (`.onnx`), `graph.txt`, or the folder that holds one.
+
+    Args:
+        path: the file.
+        input_type: of an ONNX network whose inputs have no quantiser: `fixed<16,6>`, `ufixed<8,0>`, `int8`, `uint8`;
+            a dict by input name where they differ.
+        output_type: likewise, of outputs that no quantiser ends and that are no affine map of integers.
+        softmax_bits: fraction bits of a softmax that is left in the network.
+
+    Raises:
+        IntaglioError: for a file that cannot be read, or a network that integers cannot express: all such nodes at
+            once, each with its name and what to write instead.
+    """
+    return load_source(Path(path), types=Types(input_type, output_type, softmax_bits)).graph
 
 
-def load_source(path: Path, recipe: Mapping[str, Any] | None = None, epochs: int | None = None) -> Source:
+@dataclass(frozen=True)
+class Types:
+    """What an imported network does not say of its border itself; see `load`."""
+
+    input_type: str | Mapping[str, str] | None = None
+    output_type: str | None = None
+    softmax_bits: int = 16
+
+
+def load_source(
+    path: Path, recipe: Mapping[str, Any] | None = None, epochs: int | None = None, types: Types | None = None
+) -> Source:
     """Reads any source. recipe: fields of the script's recipe to change; epochs: of its training.
 
     Raises IntaglioError for a path that is not there, is of an unknown kind, or cannot be read.
@@ -51,12 +81,14 @@ def load_source(path: Path, recipe: Mapping[str, Any] | None = None, epochs: int
         return Source(inner, defaults=defaults)
     if path.suffix == ".py":
         return _train(path, recipe or {}, epochs)
+    if path.suffix == ".onnx":
+        return Source(_import(path, types or Types()), defaults={"name": _core_name(path.stem)})
     if path.suffix == ".txt":
         return Source(_read_graph(path))
     raise IntaglioError(
         f"a {path.suffix or 'nameless'} file is no source",
         where=str(path),
-        hint="a script (.py), a graph.txt, or its folder",
+        hint="a script (.py), an .onnx file, a graph.txt, or its folder",
     )
 
 
@@ -88,6 +120,26 @@ def _read_graph(path: Path) -> Graph:
         raise IntaglioError(error.what, where=f"{path}, {error.where}", other=error.other, hint=error.hint) from None
 
 
+def _import(path: Path, types: Types) -> Graph:
+    from ..frontend.onnx import read_onnx
+    from ..passes.pipeline import LOWER, run_passes
+
+    source = read_onnx(
+        path, input_types=types.input_type, output_type=types.output_type, softmax_bits=types.softmax_bits
+    )
+    try:
+        return run_passes(source, LOWER)
+    except IntaglioError as error:
+        where = f"{path}, {error.where}" if error.where else str(path)
+        raise IntaglioError(error.what, where=where, other=error.other, hint=error.hint) from None
+
+
+def _core_name(stem: str) -> str:
+    """A file's name as the name of a core."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", stem).strip("_")
+    return name if name[:1].isalpha() else f"network_{name}".strip("_")
+
+
 def _train(path: Path, changes: Mapping[str, Any], epochs: int | None) -> Source:
     from ..compress.fit import evaluate
     from .lower import lower
@@ -110,8 +162,13 @@ def _train(path: Path, changes: Mapping[str, Any], epochs: int | None) -> Source
     return Source(replace(graph, notes=notes), np.asarray(x), np.asarray(y), defaults)
 
 
-def findings_of(path: Path) -> list[Any]:
-    """Every layer of a script's network: what it becomes, or why not and what to write instead."""
+def findings_of(path: Path, types: Types | None = None) -> list[Any]:
+    """Every operation of an ONNX file, or of a script's network: what it becomes, or why not and what to write instead.
+
+    Of an ONNX file it is also tried whether integers express the whole.
+    """
+    if path.suffix == ".onnx":
+        return _findings_of_onnx(path, types or Types())
     from ..frontend.torch import check
 
     if path.suffix != ".py" or not path.is_file():
@@ -123,6 +180,22 @@ def findings_of(path: Path) -> list[Any]:
         if not hasattr(module, name):
             raise IntaglioError(f"the script has no {name}()", where=str(path), hint="it returns what its name says")
     return list(check(_value(module.net), _value(module.example_input)))
+
+
+def _findings_of_onnx(path: Path, types: Types) -> list[Any]:
+    from ..frontend.findings import Finding
+    from ..frontend.onnx import check_onnx
+
+    if not path.is_file():
+        raise IntaglioError("there is no such file", where=str(path))
+    findings = list(check_onnx(path, input_types=types.input_type, output_type=types.output_type))
+    if all(f.supported for f in findings):
+        try:
+            _import(path, types)
+        except IntaglioError as error:
+            node = error.where.rpartition(", ")[2] or path.name
+            findings.append(Finding(node, "lower", False, "", error.what, error.hint, error.where))
+    return findings
 
 
 def _value(thing: Any) -> Any:

@@ -1,4 +1,4 @@
-"""concat: the channels of several tensors behind each other, those of the first input first; all have one scale.
+"""concat: the channels of several tensors behind each other, those of the first input first.
 
 Kernel: `pe` = `simd` = lanes that divide the channels of all inputs but the last: a step takes a beat of one input and
 issues it. Or `pe` = all channels, the parallel form: a step takes a whole pixel of every input.
@@ -44,16 +44,12 @@ class Concat(Op, name="concat"):
         for other in ins[1:]:
             if other.shape[:-1] != first.shape[:-1]:
                 raise IntaglioError(f"concat needs equal pixels, not {first.shape} and {other.shape}")
-            if other.scale != first.scale:
-                raise IntaglioError(
-                    f"concat needs one scale on all inputs, not {first.scale} and {other.scale}",
-                    hint="let prepare() put one shared quantiser on all branches",
-                )
         low, high = (tuple(chain.from_iterable(ends)) for ends in ([x.lo for x in ins], [x.hi for x in ins]))
         shape = (*first.shape[:-1], len(low))
+        scale = first.scale if all(x.scale == first.scale for x in ins) else None
         if all(map(is_bipolar, ins)):
-            return TensorType(shape, IntType(True, 1), low, high, first.scale)
-        return TensorType.integer(shape, low, high, first.scale)
+            return TensorType(shape, IntType(True, 1), low, high, scale)
+        return TensorType.integer(shape, low, high, scale)
 
     def run(self, *ins: Array) -> Array:
         return np.concatenate([integers(x) for x in ins], axis=-1)

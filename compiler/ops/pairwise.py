@@ -65,7 +65,9 @@ class Pairwise(Op):
         return TensorType.integer(a.shape, low, high, self.scale_of(a, b))
 
     def scale_of(self, a: TensorType, b: TensorType) -> Any:
-        """The scale of the result. Raises IntaglioError for unequal ones."""
+        """The scale of the result. Raises IntaglioError for two known ones that differ."""
+        if a.scale is None or b.scale is None:  # one for each channel, say, which `lower` has aligned
+            return None
         if a.scale != b.scale:
             raise IntaglioError(
                 f"{self.name} needs one scale on both inputs, not {a.scale} and {b.scale}",

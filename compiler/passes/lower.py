@@ -73,10 +73,15 @@ def lower(graph: Graph) -> Graph:
                 where=node.loc or node.name,
                 hint=quantisers.FREEZE,
             )
-        low.pending[node.name] = rule(low, node, node.op)
+        if all(name in low.pending for name in node.inputs):  # else one of them has been refused
+            with low.collecting():
+                low.pending[node.name] = rule(low, node, node.op)
     outputs: list[str] = []
     for name in graph.outputs:
-        outputs.append(_output(low, name, outputs))
+        if name in low.pending:
+            with low.collecting():
+                outputs.append(_output(low, name, outputs))
+    low.raise_problems()
     for name in graph.inputs:
         if low.types[name].is_real:
             raise no_quantiser(name, name)

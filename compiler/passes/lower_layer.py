@@ -61,7 +61,12 @@ def integer_layer(
     scale = steps[0] if len(set(steps)) == 1 and not any(offset) else None
     if isinstance(op, SourceConv2d):
         layer: Dense | Conv2d = Conv2d(
-            weight, as_integers(bias), op.stride, op.padding, scale, **({"dilation": op.dilation, "groups": op.groups} if (op.dilation, op.groups) != ((1, 1), 1) else {})
+            weight,
+            as_integers(bias),
+            op.stride,
+            op.padding,
+            scale,
+            **({"dilation": op.dilation, "groups": op.groups} if (op.dilation, op.groups) != ((1, 1), 1) else {}),
         )
     else:
         layer = Dense(weight, as_integers(bias), scale)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -31,6 +32,24 @@ class Lowering:
         self.nodes: dict[str, Node] = {}
         self.types: dict[str, TensorType] = {}
         self.pending: dict[str, Pending] = {}
+        self.problems: list[IntaglioError] = []
+
+    # -- refusing: everything at once ------------------------------------------------------------------------------
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        try:
+            yield
+        except IntaglioError as error:
+            self.problems.append(error)
+
+    def raise_problems(self) -> None:
+        """One IntaglioError for all that was refused."""
+        if len(self.problems) == 1:
+            raise self.problems[0]
+        if self.problems:
+            lines = [f"{len(self.problems)} places of this network cannot be integers:"]
+            lines += [f"  {e.where}: {e.what}\n      write instead: {e.hint or e.other}" for e in self.problems]
+            raise IntaglioError("\n".join(lines), where=self.problems[0].where, hint=self.problems[0].hint)
 
     # -- reading ---------------------------------------------------------------------------------------------------
     def operand(self, node: Node, position: int = 0) -> Pending:

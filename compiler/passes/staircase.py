@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from ..ops import Requantise
@@ -22,6 +23,14 @@ class Staircase:
     low: int
     high: int
     steps: tuple[int, ...]
+
+    @staticmethod
+    def of_row(values: list[int], amin: int, direction: int) -> Staircase:
+        """A monotone function as its values on amin, amin + 1, …"""
+        rising = values if direction > 0 else values[::-1]
+        first = amin if direction > 0 else -(amin + len(values) - 1)
+        steps = [first + bisect_left(rising, k) for k in range(rising[0] + 1, rising[-1] + 1)]
+        return Staircase(direction < 0, amin, amin + len(values) - 1, rising[0], rising[-1], tuple(steps))
 
     @property
     def first(self) -> int:

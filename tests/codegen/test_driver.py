@@ -14,10 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from intaglio.codegen.driver import render_driver
-from intaglio.ir import IntType, TensorType
+from intaglio.ir import Border, IntType, TensorType
 from intaglio.ops.beats import to_beats
 from intaglio.ops.hardware import folds, pack
 from intaglio.ops.netlist import Netlist
+from intaglio.ops.rounding import ROUNDINGS, rounded
+from intaglio.simulator.border import quantise_input
 from some_boards import BOARDS
 
 
@@ -75,6 +77,36 @@ def test_quantisation_is_exact(driver: Any, data: st.DataObject) -> None:
 def test_bounds_of_single_channels_clip_too(driver: Any) -> None:
     stream = driver.Stream("x", (2,), 4, True, 1, [-8, 0], [7, 3], Fraction(1, 2))
     assert stream.quantise(np.array([[9.0, 9.0], [-9.0, -9.0]])).tolist() == [[7, 3], [-8, 0]]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_border_is_that_of_the_simulator(driver: Any, data: st.DataObject) -> None:
+    """Every rounding mode, zero points, slopes of either sign, one or one per channel, any order of the elements."""
+    channels = data.draw(st.integers(1, 3))
+    numbers = st.fractions(Fraction(1, 50), Fraction(3), max_denominator=99)
+    signed = st.builds(lambda v, s: v * s, numbers, st.sampled_from([-1, 1]))
+    count = data.draw(st.sampled_from([1, channels]))
+    slope, offset = (tuple(data.draw(st.lists(signed, min_size=count, max_size=count))) for _ in range(2))
+    order = np.array(data.draw(st.permutations(range(2 * channels))))
+    zero = data.draw(st.integers(-3, 3))
+    border = Border((2 * channels,), order, slope, offset, data.draw(st.sampled_from(ROUNDINGS)), zero)
+    kind = TensorType.integer((2, channels), -7 - zero, 8 - zero)
+    fields = {"shape": border.shape, "order": order, "slope": list(slope), "offset": list(offset)}
+    fields |= {"rounding": border.rounding, "zero": zero}
+    stream = driver.Stream("x", (2, channels), kind.bits, kind.signed, 1, kind.lo, kind.hi, Fraction(1), fields)
+    halves = st.integers(-20, 20).map(lambda k: float(Fraction(k, 2) * slope[0] + offset[0]))
+    x = np.array([data.draw(st.lists(halves | st.floats(-20, 20), min_size=len(order), max_size=len(order)))])
+    inside = stream.inwards(x)
+    assert (inside == border.inwards(x, kind)).all()
+    codes = stream.quantise(inside)
+    assert (codes == quantise_input(inside, kind, border)).all()
+    wide = slope * (channels // count), offset * (channels // count)
+    for index in np.ndindex(*inside.shape):
+        exact = (Fraction(inside[index]) - wide[1][index[-1]]) / wide[0][index[-1]] + zero
+        assert codes[index] == min(max(rounded(border.rounding, exact), -7), 8) - zero
+    slopes, offsets = (np.array([float(v) for v in part]) for part in wide)
+    assert np.allclose(stream.outwards(stream.dequantise(codes)), border.outwards(codes * slopes + offsets))
 
 
 def test_nan_is_refused_and_infinities_clip(driver: Any) -> None:

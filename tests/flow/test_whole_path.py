@@ -8,6 +8,7 @@ import intaglio
 import numpy as np
 import pytest
 import torch
+from intaglio.ir import Graph, TensorType
 from torch import Tensor, nn
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -149,10 +150,18 @@ def test_dead_tensors_are_quantised_like_any_other(make, bits: int) -> None:
         assert (intaglio.simulate(intaglio.lower(model), x.numpy()) == model(x).numpy()).all()
 
 
-def test_a_network_without_operators_is_refused() -> None:
+def test_a_network_that_only_quantises_is_a_core_too() -> None:
     x = torch.rand(4, 2, 4, 4)
     model = intaglio.prepare(nn.Sequential(nn.BatchNorm2d(2)), x, intaglio.Recipe(keep=1.0))
     model.calibrate([x])
     model.freeze()
+    graph = intaglio.lower(model)
+    with torch.no_grad():
+        assert (intaglio.simulate(graph, x.numpy()) == model(x).numpy()).all()
+    assert graph.nodes
+
+
+def test_a_network_without_operators_is_refused() -> None:
+    kind = TensorType.integer((3,), 0, 7)
     with pytest.raises(intaglio.IntaglioError, match="no operators"):
-        intaglio.compile(intaglio.lower(model))
+        intaglio.compile(Graph({"x": kind}, (), ("x",)))

@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 from intaglio.ir import TensorType
 from intaglio.ops import MulShift, Requantise, Shift, Threshold
+from rounding_twin import rounded
 
 
 def clip(value: int, low: int, high: int) -> int:
@@ -29,11 +30,8 @@ def twin(op: Any, channel: int, x: int) -> int:
         case Shift():
             return clip((x + int(op.addend[channel])) // (1 << op.shift), op.lo, op.hi)
         case Requantise():
-            slope, offset = op.slope[channel], op.offset[channel]
-            denominator = 2 * slope.denominator * offset.denominator
-            numerator = 2 * x * slope.numerator * offset.denominator
-            numerator += 2 * offset.numerator * slope.denominator + slope.denominator * offset.denominator
-            return clip(numerator // denominator, op.lo, op.hi)
+            code = rounded(op.rounding, x * op.slope[channel] + op.offset[channel])
+            return clip(code, op.lo, op.hi) - op.zero
     raise AssertionError(op)
 
 

@@ -104,12 +104,16 @@ def test_every_kernel_reads_one_input_behind_the_other_or_all_at_once(kinds: tup
         assert all(part.count >= 0 for part in op.parts(kernel, *kinds))
 
 
+def test_inputs_of_two_scales_give_a_result_without_one() -> None:
+    kind = TensorType.integer((2, 3), 0, 1, Fraction(1))
+    assert Concat(2).infer(kind, kind).scale == 1
+    assert Concat(2).infer(kind, kind.with_scale(Fraction(1, 2))).scale is None
+
+
 def test_what_does_not_fit_is_refused() -> None:
     kind = TensorType.integer((2, 3), 0, 1, Fraction(1))
     with pytest.raises(IntaglioError, match="equal pixels"):
         Concat(2).infer(kind, TensorType.integer((3, 3), 0, 1, Fraction(1)))
-    with pytest.raises(IntaglioError, match="one scale on all inputs, not 1 and 1/2"):
-        Concat(2).infer(kind, kind.with_scale(Fraction(1, 2)))
     with pytest.raises(IntaglioError, match="concat of 2 takes 2 inputs, not 3"):
         Graph({"x": kind}, (Node("c", Concat(2), ("x",) * 3),), ("c",)).types  # noqa: B018
     with pytest.raises(IntaglioError, match="two tensors or more"):

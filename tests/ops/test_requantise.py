@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
 from intaglio.ir import TensorType
 from intaglio.ops import Requantise
-from requantiser_twins import check_channels, check_semantics, tensors, twin
+from intaglio.ops.rounding import ROUNDINGS, boundary
+from intaglio.ops.rounding import rounded as fast
+from requantiser_twins import check_channels, check_semantics, tensors
+from rounding_twin import rounded
 
 fractions = st.fractions(-3, 3, max_denominator=1000)
 
@@ -23,7 +26,8 @@ def cases(draw: Any) -> tuple[Requantise, TensorType]:
     slope = [draw(fractions) for _ in range(kind.channels)]
     offset = [draw(fractions) for _ in range(kind.channels)]
     low, high = sorted((draw(st.integers(-300, 300)), draw(st.integers(-300, 300))))
-    return Requantise(np.array(slope, object), np.array(offset, object), low, high), kind
+    rounding, zero = draw(st.sampled_from(ROUNDINGS)), draw(st.integers(-9, 9))
+    return Requantise(np.array(slope, object), np.array(offset, object), low, high, None, rounding, zero), kind
 
 
 @given(cases())
@@ -32,11 +36,11 @@ def test_equals_its_twin(case: tuple[Requantise, TensorType]) -> None:
     check_channels(*case)
 
 
-@given(st.fractions(Fraction(1, 100), 3), st.fractions(-9, 9), st.integers(1, 15))
-def test_thresholds_are_the_least_inputs(slope: Fraction, offset: Fraction, high: int) -> None:
-    op = Requantise(np.array([slope], object), np.array([offset], object), 0, high)
-    for level, least in enumerate(op.thresholds(0), start=1):
-        assert twin(op, 0, least) >= level > twin(op, 0, least - 1)
+@given(st.sampled_from(ROUNDINGS), st.integers(-40, 40), st.integers(-9, 9))
+def test_a_boundary_is_the_least_number_that_rounds_to_k(mode: str, halves: int, k: int) -> None:
+    v, (edge, closed) = Fraction(halves, 4), boundary(mode, k)
+    assert (v >= edge if closed else v > edge) == (rounded(mode, v) >= k) == (fast(mode, v) >= k)
+    assert fast(mode, v) == rounded(mode, v)
 
 
 def test_it_is_not_hardware() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import floor
 
 import numpy as np
 import pytest
@@ -11,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
 from intaglio.ir import Graph, Node, TensorType, verify
-from intaglio.ops import MulShift, Requantise, Shift, Threshold
-from intaglio.passes.choose_requantisers import choose_requantisers, requantiser_forms
+from intaglio.ops import Lookup, MulShift, Requantise, Shift, Threshold
+from intaglio.ops.rounding import ROUNDINGS
+from intaglio.passes.choose_requantisers import choose_requantisers, lookup_forms, requantiser_forms
+from rounding_twin import rounded
 
 
 def objects(values):
@@ -22,8 +23,8 @@ def objects(values):
 
 
 def exact(op: Requantise, channel: int, x: int) -> int:
-    value = floor(x * op.slope[channel] + op.offset[channel] + Fraction(1, 2))
-    return max(op.lo, min(op.hi, value))
+    value = rounded(op.rounding, x * op.slope[channel] + op.offset[channel])
+    return max(op.lo, min(op.hi, value)) - op.zero
 
 
 def check_everywhere(op: Requantise, form, kind: TensorType) -> None:
@@ -52,7 +53,8 @@ def test_every_form_is_exact_on_the_whole_range(data):
     lo, hi = (-(1 << (bits - 1)), (1 << (bits - 1)) - 1) if signed else (0, (1 << bits) - 1)
     ends = data.draw(st.lists(ranges, min_size=channels, max_size=channels))
     kind = TensorType.integer((channels,), np.array(ends)[:, 0], np.array(ends)[:, 1])
-    op = Requantise(slope, offset, lo, hi, Fraction(1, 4))
+    rounding, zero = data.draw(st.sampled_from(ROUNDINGS)), data.draw(st.integers(-9, 9))
+    op = Requantise(slope, offset, lo, hi, Fraction(1, 4), rounding, zero)
     forms = list(requantiser_forms(op, kind))
     assert any(isinstance(form, Threshold) for form in forms)
     for form in forms:
@@ -120,3 +122,36 @@ def test_wide_outputs_use_the_multipliers_next_to_the_slope():
     assert any(isinstance(form, MulShift) for form in forms)
     for form in forms:
         check_everywhere(op, form, kind)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.data())
+def test_a_monotone_table_is_also_thresholds(data):
+    """One or several channels, rising or falling, each on its own range."""
+    channels, first = data.draw(st.integers(1, 3)), data.draw(st.integers(-20, 0))
+    steps = st.lists(st.integers(0, 3), min_size=30, max_size=30)
+    rows = [np.cumsum(data.draw(steps)) * data.draw(st.sampled_from([-1, 1])) for _ in range(channels)]
+    lows = [data.draw(st.integers(first, first + 9)) for _ in rows]
+    kind = TensorType.integer((channels,), lows, [data.draw(st.integers(low, first + 29)) for low in lows])
+    table = Lookup(np.array(rows, np.int64), first)
+    same, thresholds = lookup_forms(table, kind)
+    assert same is table
+    assert isinstance(thresholds, Threshold)
+    for c, (lo, hi) in enumerate(zip(kind.lo, kind.hi, strict=True)):
+        x = np.tile(kind.lo_array, (hi - lo + 1, 1))
+        x[:, c] = np.arange(lo, hi + 1)
+        assert thresholds.run(x)[:, c].tolist() == rows[c][lo - first : hi - first + 1].tolist()
+
+
+def test_a_table_that_rises_and_falls_stays_one():
+    table = Lookup(np.array([[0, 3, 1]]), 0)
+    assert list(lookup_forms(table, TensorType.integer((1,), 0, 2))) == [table]
+    assert len(list(lookup_forms(table, TensorType.integer((1,), 0, 1)))) == 2
+
+
+def test_what_no_other_form_fits_is_a_table():
+    """Half to even on a slope with ties, with more steps than thresholds may have."""
+    op = Requantise(objects([Fraction(1, 2)]), objects([0]), 0, 1 << 14, None, "half_even")
+    chosen = choose_requantisers(graph_of(op, TensorType.integer((1,), 0, 20000))).by_name["q"].op
+    assert isinstance(chosen, Lookup)
+    check_everywhere(op, chosen, TensorType.integer((1,), 0, 20000))

@@ -183,7 +183,10 @@ TWO_SCALES = SourceLinear(np.ones((2, 1)), np.zeros(2), np.array([0.5, 0.25]))
         ((X_Q, conv(0.5)), "are not integers"),
         ((X_Q, conv(), sigmoid("c"), Node("c2", conv().op, ("s",))), "which is not quantised after sigmoid"),
         ((X_Q, conv(), sigmoid("c")), "ends in sigmoid"),
-        ((X_Q, Node("q2", Quantise(3, True, 0.5), ("x",)), Node("y", SourceAdd(), ("x_q", "q2"))), "quantisers that dif"),
+        (
+            (X_Q, Node("q2", Quantise(3, True, 0.5), ("x",)), Node("y", SourceAdd(), ("x_q", "q2"))),
+            "two quantisers",
+        ),
         ((Node("y", SourceAdd(), ("x", "x")),), "must be read by one quantiser"),
     ],
 )
