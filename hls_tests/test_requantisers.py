@@ -9,6 +9,7 @@ import numpy as np
 from harness import Case, check
 from intaglio.ir import Kernel, Op, TensorType
 from intaglio.ops import MulShift, Shift, Threshold
+from intaglio.ops.elements import bipolar_tensor
 
 FOLDS = [(1, 1, 5), (4, 4, 2), (5, 2, 2), (37, 4, 1), (37, 36, 1), (3, 1, 2)]
 """(channels, lanes, pixels)."""
@@ -25,6 +26,12 @@ def plain_threshold(rng: np.random.Generator, channels: int, levels: int, low: i
     """One row of thresholds for all channels, counted up from zero: no memory, no adder."""
     row = np.sort(rng.integers(low, high + 1, levels))
     return Threshold(np.tile(row, (channels, 1)), np.zeros(channels, np.int64), np.ones(channels, np.int64))
+
+
+def sign(rng: np.random.Generator, channels: int, low: int, high: int) -> Threshold:
+    """-1 or +1, rising or falling; some thresholds out of reach."""
+    base = rng.choice([-1, 1], channels)
+    return Threshold(rng.integers(low - 2, high + 3, (channels, 1)), base, -2 * base)
 
 
 def ops(rng: np.random.Generator, channels: int, low: int, high: int) -> Iterator[tuple[str, Op]]:
@@ -61,9 +68,43 @@ def cases(names: tuple[str, ...], every: int) -> list[Case]:
     return made
 
 
+def bipolar_cases() -> list[Case]:
+    """Bipolar tensors out of accumulators (of up to 40 bits) and into every requantiser."""
+    rng = np.random.default_rng(9)
+    made = []
+    for number, ((channels, lanes, pixels), reach) in enumerate((f, r) for f in FOLDS for r in (9, 700, (1 << 39) - 9)):
+        ends = np.sort(rng.integers(-reach, reach, (2, channels), endpoint=True), axis=0)
+        ends[:, 0] = -reach, reach
+        x = TensorType.integer((pixels, channels), *ends)
+        kernel = Kernel(pe=lanes, simd=lanes, memory=("auto", "bram", "lutram")[number % 3])
+        made.append(Case(f"sign{number}_c{channels}_l{lanes}", sign(rng, channels, -reach, reach), kernel, (x,)))
+    wide = [threshold(rng, 5, 6, -(1 << 39), (1 << 39) - 1), threshold(rng, 3, 3, 0, (1 << 40) - 1)]
+    for op, low, high in zip(wide, (-(1 << 39), 0), ((1 << 39) - 1, (1 << 40) - 1), strict=True):
+        x = TensorType.integer((2, len(op.base)), low, high)
+        made.append(Case(f"wide_c{len(op.base)}", op, Kernel(pe=2, simd=2), (x,)))
+    for channels, lanes, pixels in FOLDS:
+        low, high = np.full(channels, -1), np.full(channels, 1)
+        low[-1] = 1  # a channel that never changes
+        x = bipolar_tensor((pixels, channels), low, high, None)
+        addend, factor = rng.integers(-3, 9, channels), rng.integers(-9, 9, channels)
+        into = {
+            "threshold": threshold(rng, channels, 3, -1, 1),
+            "sign": sign(rng, channels, -1, 1),
+            "mul_shift": MulShift(factor, addend, 1, -4, 3),
+            "shift": Shift(addend, 1, 0, 3),
+        }
+        for name, op in into.items():
+            made.append(Case(f"of_bipolar_{name}_c{channels}_l{lanes}", op, Kernel(pe=lanes, simd=lanes), (x,)))
+    return made
+
+
 def test_threshold_kernels(tmp_path: Path) -> None:
     check(cases(("threshold", "plain"), 5), tmp_path)
 
 
 def test_multiplying_and_shifting_kernels(tmp_path: Path) -> None:
     check(cases(("mul_shift", "shift", "constant"), 9), tmp_path)
+
+
+def test_bipolar_kernels(tmp_path: Path) -> None:
+    check(bipolar_cases(), tmp_path)

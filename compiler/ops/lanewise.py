@@ -61,9 +61,18 @@ def lane_program(kernel: Kernel, x: TensorType, latency: int) -> Program:
 
 
 def lane_params(
-    kernel: Kernel, x: TensorType, out: TensorType, latency: int, fields: Mapping[str, Field]
+    kernel: Kernel,
+    x: TensorType,
+    out: TensorType,
+    latency: int,
+    fields: Mapping[str, Field],
+    *,
+    registers_operands: bool = True,
 ) -> dict[str, Any]:
-    """Streams, folds, the memory of constants, and each field as `field`: nested list (HLS) and vector (RTL)."""
+    """Streams, folds, the memory of constants, and each field as `field`: nested list (HLS) and vector (RTL).
+
+    registers_operands: the template reads its beat from a register, a cycle after the step.
+    """
     lanes = kernel.simd
     count = folds(x.channels, lanes)
     spare = count * lanes - x.channels
@@ -103,6 +112,7 @@ def lane_params(
         "fold_bits": width_of(count),
         "counts_folds": bool(width or spare),
         "spare": spare,
+        "registers_operands": registers_operands,
         "constant_words": [hex_literal(word, max(width, 1)) for word in packed] if width else [],
         "constant_width": width,
         "constant_style": VERILOG_STYLE[memory_style(count, width, kernel)],
@@ -111,11 +121,9 @@ def lane_params(
 
 def lane_parts(kernel: Kernel, context: Mapping[str, Any]) -> Parts:
     """Operand and result registers, the fold counter and the memory of constants."""
-    parts = [
-        Part("register", 1, {"bits": context["ins"][0]["width"]}),
-        Part("register", 1, {"bits": context["out"]["width"]}),
-        Part("control"),
-    ]
+    parts = [Part("register", 1, {"bits": context["out"]["width"]}), Part("control")]
+    if context["registers_operands"]:
+        parts.insert(0, Part("register", 1, {"bits": context["ins"][0]["width"]}))
     if context["counts_folds"]:
         parts.append(Part("counter", 1, {"bits": context["fold_bits"]}))
     if context["constant_width"]:

@@ -18,7 +18,7 @@ from .executors import Executor
 from .hardware import chosen_among, folds, weight_type
 from .lanewise import constant_field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
 from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
-from .shift_clip import operand_of, products, shift_clip_params, shift_clip_parts
+from .shift_clip import operand_params, products, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
 
 LATENCY = 3
@@ -84,11 +84,7 @@ class MulShift(Op, name="mul_shift"):
         fields = {"multiplier": constant_field(self.multiplier), "addend": constant_field(self.addend)}
         context = lane_params(kernel, x, out, LATENCY, fields)
         context |= shift_clip_params(self.sums(x), self.shift, (self.lo, self.hi), out, context["addend"]["bits"])
-        return context | {
-            "operand_bits": x.bits + (0 if x.signed else 1),
-            "extend": operand_of(x),
-            "use_dsp": "yes" if kernel.multiplier == "dsp" else "no",
-        }
+        return context | operand_params(x) | {"use_dsp": "yes" if kernel.multiplier == "dsp" else "no"}
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context = self.params(kernel, x)

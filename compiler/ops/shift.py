@@ -17,7 +17,7 @@ from .exact import integers
 from .executors import Executor
 from .hardware import chosen_among, folds
 from .lanewise import constant_field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
-from .shift_clip import operand_of, shift_clip_params, shift_clip_parts
+from .shift_clip import operand_params, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
 
 LATENCY = 2
@@ -76,7 +76,7 @@ class Shift(Op, name="shift"):
         out = self.infer(x)
         context = lane_params(kernel, x, out, LATENCY, {"addend": constant_field(self.addend)})
         context |= shift_clip_params(self.sums(x), self.shift, (self.lo, self.hi), out, context["addend"]["bits"])
-        return context | {"operand_bits": x.bits + (0 if x.signed else 1), "extend": operand_of(x)}
+        return context | operand_params(x)
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context = self.params(kernel, x)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Int64, Part, Parts, TensorType
+from .elements import element_params, value_bits
 from .hardware import hex_literal, signed_holding
 
 Bounds = tuple[int, int]
@@ -57,10 +58,14 @@ def shift_clip_parts(lanes: int, context: dict[str, Any]) -> Parts:
     )
 
 
-def operand_of(x: TensorType) -> str:
-    """The lane's element as a signed value: an unsigned one gets a zero in front."""
-    element = "operands[p*IN_BITS +: IN_BITS]"
-    return element if x.signed else f"{{1'b0, {element}}}"
+def operand_params(x: TensorType) -> dict[str, Any]:
+    """The lane's element as a signed value of `operand_bits` bits: an unsigned one gets a zero in front."""
+    element = element_params(x, "operands", "word")
+    return {
+        "element": element,
+        "operand_bits": value_bits(x) + (0 if x.signed else 1),
+        "extend": element["rtl"] if x.signed else f"{{1'b0, {element['rtl']}}}",
+    }
 
 
 def clip_in_place(shifted: Any, low: int, high: int, bounds: Bounds) -> Any:

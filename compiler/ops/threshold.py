@@ -1,5 +1,7 @@
 """threshold: base[c] + step[c] * (how many of the channel's thresholds x reaches).
 
+One threshold per channel that leads from -1 to +1, or back, makes a bipolar tensor.
+
 Kernel: all thresholds of a channel are compared at once, on each lane. Only the thresholds that the input's proven
 bounds leave open are built: one that is always reached moves the base, one that never is goes.
 """
@@ -16,6 +18,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
+from .elements import bipolar_tensor, element_params, value_bits
 from .exact import integers
 from .executors import Executor
 from .hardware import chosen_among, folds
@@ -28,7 +31,7 @@ LATENCY = 2
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Threshold(Op, name="threshold"):
-    """thresholds: (channels, levels), ascending along levels. base: (channels,). step: (channels,), +1 or -1."""
+    """thresholds: (channels, levels), ascending along levels. base: (channels,). step: (channels,)."""
 
     thresholds: Int64
     base: Int64
@@ -40,7 +43,14 @@ class Threshold(Op, name="threshold"):
             raise IntaglioError(f"threshold has {len(self.base)} channels, its input {x.channels}")
         low = self._count(x.lo_array[None])[0] * self.step + self.base
         high = self._count(x.hi_array[None])[0] * self.step + self.base
-        return TensorType.integer(x.shape, np.minimum(low, high), np.maximum(low, high), self.scale)
+        make = bipolar_tensor if self.bipolar else TensorType.integer
+        return make(x.shape, np.minimum(low, high), np.maximum(low, high), self.scale)
+
+    @property
+    def bipolar(self) -> bool:
+        """Does every channel, whatever x is, give -1 or +1 and nothing in between?"""
+        one = self.thresholds.shape[1] == 1
+        return one and bool((np.abs(self.step) == 2).all()) and bool((self.base * 2 == -self.step).all())
 
     def run(self, x: Array) -> Array:
         return self.base + self.step * self._count(integers(x))
@@ -89,28 +99,37 @@ class Threshold(Op, name="threshold"):
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         out = self.infer(x)
         thresholds, base = self.open_levels(x)
+        step = self.step
+        if self.bipolar:  # what travels is (value + 1) / 2
+            base, step = (base + 1) >> 1, step >> 1
+        if (np.abs(step) != 1).any():
+            raise IntaglioError(
+                "thresholds are counted by ones in hardware, up or down",
+                hint="a lookup gives any integer; steps of 2 between -1 and +1 are bipolar",
+            )
         levels = thresholds.shape[1]
         top = int(thresholds.max())  # thresholds lie above x's lower bound, so only the upper end may need a wider type
-        compare_bits = max(x.bits, top.bit_length() + 1 if x.signed else top.bit_length())
-        element = "operands[p*IN_BITS +: IN_BITS]"
+        bits = value_bits(x)
+        compare_bits = max(bits, top.bit_length() + 1 if x.signed else top.bit_length())
+        element = element_params(x, "operands", "word")
         # A falling channel adds ~count to base + 1, modulo 2^result_bits: one adder for either direction.
-        flip = (self.step < 0).astype(np.int64)
-        start = base + flip
+        flip = (step < 0).astype(np.int64)
         result_bits = max(out.bits, levels.bit_length())
+        start = (base + flip) & ((1 << result_bits) - 1)
         fields = {
             "thresholds": Field(thresholds, compare_bits),
             "start": Field(start[:, None], result_bits),
             "flip": Field(flip[:, None], 1),
         }
         context = lane_params(kernel, x, out, LATENCY, fields)
-        extend = f"COMPARE_BITS'($signed({element}))" if x.signed else f"COMPARE_BITS'({element})"
         return context | {
+            "element": element,
             "levels": levels,
             "compare_bits": compare_bits,
             "count_bits": levels.bit_length(),
             "result_bits": result_bits,
             "sign": "signed " if x.signed else "",
-            "extend": extend,
+            "extend": f"COMPARE_BITS'({element['rtl']})",
             "starts": bool(start.any()),
             "flips": bool(flip.any()),
             "threshold_bits": compare_bits + (0 if x.signed else 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
-from intaglio.ir import Kernel, TensorType
+from intaglio.ir import IntType, Kernel, TensorType
 from intaglio.ops import Threshold
 from requantiser_twins import check_channels, check_kernels, check_semantics, tensors
 
@@ -20,7 +21,7 @@ def cases(draw: Any) -> tuple[Threshold, TensorType]:
     levels = draw(st.integers(1, 7))
     rows = [sorted(draw(st.integers(-400, 700)) for _ in range(levels)) for _ in range(kind.channels)]
     base = [draw(st.integers(-9, 9)) for _ in range(kind.channels)]
-    step = [draw(st.sampled_from([-1, 1])) for _ in range(kind.channels)]
+    step = [draw(st.sampled_from([-1, 1, -1, 1, 2, -3, 7, 0])) for _ in range(kind.channels)]
     return Threshold(np.array(rows), np.array(base), np.array(step)), kind
 
 
@@ -35,6 +36,56 @@ def test_open_levels_are_the_same_function(case: tuple[Threshold, TensorType]) -
     op, kind = case
     thresholds, base = op.open_levels(kind)
     check_semantics(Threshold(thresholds, base, op.step), kind)
+
+
+@st.composite
+def signs(draw: Any) -> tuple[Threshold, TensorType]:
+    kind = draw(tensors())
+    rows = [[draw(st.integers(-400, 700))] for _ in range(kind.channels)]
+    base = np.array([draw(st.sampled_from([-1, 1])) for _ in range(kind.channels)])
+    return Threshold(np.array(rows), base, -2 * base, Fraction(3, 8)), kind
+
+
+@given(signs())
+def test_a_bipolar_one_equals_its_twin(case: tuple[Threshold, TensorType]) -> None:
+    op, kind = case
+    check_semantics(op, kind)
+    check_channels(op, kind)
+    out = op.infer(kind)
+    assert out.dtype == IntType(True, 1)
+    assert out.scale == Fraction(3, 8)
+    assert {*out.lo, *out.hi} <= {-1, 1}
+    assert op.params(Kernel(), kind)["out"]["bits"] == 1
+
+
+def test_what_is_not_bipolar_everywhere_is_an_ordinary_integer() -> None:
+    x = TensorType.integer((2,), -9, 9)
+    for rows, base, step in (
+        ([[0], [1]], [-1, 1], [2, 2]),
+        ([[0], [1]], [-1, -1], [2, 1]),
+        ([[0, 5], [1, 5]], [-1, 1], [2, -2]),
+        ([[0], [1]], [0, 0], [1, 1]),
+    ):
+        op = Threshold(np.array(rows), np.array(base), np.array(step))
+        assert not op.bipolar
+        assert op.infer(x).dtype != IntType(True, 1)
+
+
+def test_steps_that_hardware_cannot_count_are_refused() -> None:
+    op = Threshold(np.array([[0, 5]]), np.array([0]), np.array([3]))
+    assert op.infer(TensorType.integer((1,), -9, 9)).hi == (6,)
+    with pytest.raises(IntaglioError, match="counted by ones"):
+        op.params(Kernel(), TensorType.integer((1,), -9, 9))
+
+
+def test_accumulators_of_forty_bits() -> None:
+    top = 1 << 39
+    kind = TensorType.integer((2,), -top, top - 1)
+    x = np.array([[-top, top - 1], [12345678901, 12345678900], [12345678902, 0]])
+    for base, step in (([-1, 1], [2, -2]), ([0, 3], [1, -1])):
+        op = Threshold(np.array([[12345678902], [12345678901]]), np.array(base), np.array(step))
+        expected = [[base[0] + step[0] * (a >= 12345678902), base[1] + step[1] * (b >= 12345678901)] for a, b in x]
+        assert op.run(x).tolist() == op.executor(kind)(x).astype(int).tolist() == expected
 
 
 def test_kernels() -> None:

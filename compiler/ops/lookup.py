@@ -1,0 +1,143 @@
+"""lookup: table[c][x - first], any integer function of one element on its reachable range.
+
+Kernel: `pe` = `simd` = lanes, each with a ROM of its own. A range of at most 2^n values is told apart by its n low
+bits, whatever it starts from, so these are the address and nothing is subtracted; with a table per channel the fold
+goes before them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any, Self
+
+import numpy as np
+
+from ..errors import IntaglioError
+from ..ir import Array, Int64, Kernel, Op, Parts, Program, TensorType
+from .accumulate import same_labels
+from .elements import bipolar_tensor, is_bipolar
+from .exact import FLOAT32_EXACT, integers
+from .executors import Executor
+from .hardware import VERILOG_STYLE, braces, folds, hex_literal, memory_part, memory_style, plain_integer, width_of
+from .lanewise import lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+
+LATENCY = 2
+"""Cycles from a step to its output beat: the register that the table is read into and the result's."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Lookup(Op, name="lookup"):
+    """table: (channels or 1, entries). first: the x of its first entry. bipolar: all entries are -1 or +1."""
+
+    table: Int64
+    first: int
+    scale: Fraction | None = None
+    bipolar: bool = False
+
+    def infer(self, x: TensorType) -> TensorType:
+        rows, entries = self.table.shape
+        if rows not in {1, x.channels}:
+            raise IntaglioError(f"lookup has tables for {rows} channels, its input {x.channels} channels")
+        last = self.first + entries - 1
+        if min(x.lo) < self.first or max(x.hi) > last:
+            raise IntaglioError(f"lookup knows {self.first}..{last}, its input is {min(x.lo)}..{max(x.hi)}")
+        if self.bipolar and not np.isin(self.table, (-1, 1)).all():
+            raise IntaglioError("a bipolar lookup holds nothing but -1 and +1")
+        reached = [self.reachable(x, c) for c in range(x.channels)]
+        make = bipolar_tensor if self.bipolar else TensorType.integer
+        return make(x.shape, [int(v.min()) for v in reached], [int(v.max()) for v in reached], self.scale)
+
+    def reachable(self, x: TensorType, channel: int) -> Int64:
+        """What the channel makes of each integer that it may be; of -1 and +1 where x is bipolar."""
+        row = self.table[channel if len(self.table) > 1 else 0]
+        return row[x.lo[channel] - self.first : x.hi[channel] - self.first + 1 : 2 if is_bipolar(x) else 1]
+
+    def run(self, x: Array) -> Array:
+        index = integers(x) - self.first
+        return self.table[0][index] if len(self.table) == 1 else self.table[np.arange(len(self.table)), index]
+
+    def executor(self, x: TensorType) -> Executor:
+        rows, entries = self.table.shape
+        narrow = int(np.abs(self.table).max()) <= FLOAT32_EXACT
+        flat = self.table.ravel().astype(np.float32 if narrow else np.int64)
+        if rows == 1 and self.first <= 0 < self.first + entries:
+            wrapped = np.roll(
+                flat, self.first
+            )  # entry x at index x, from the end where x is negative: nothing to subtract
+            return lambda x: wrapped.take(x.astype(np.int64, copy=False))
+        starts = np.arange(rows) * entries - self.first
+
+        def execute(x: Array) -> Array:
+            return flat.take(x.astype(np.int64) + starts)
+
+        return execute
+
+    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
+        return same_labels(x.channels)
+
+    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
+        return self if len(self.table) == 1 else replace(self, table=self.table[out])
+
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        return lane_kernels(x)
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        return lane_choices(x)
+
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return x.pixels * folds(x.channels, kernel.simd)
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        return lane_lanes(kernel)
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        return lane_program(kernel, x, LATENCY)
+
+    def memories(self, lanes: int, x: TensorType) -> tuple[Int64, int]:
+        """(memories, words): one memory for all lanes if one table serves all channels, else one per lane; and the bits
+        of the address that x gives. Words that no x reaches are zero.
+        """
+        bipolar = is_bipolar(x)
+        least, most = min(x.lo), max(x.hi)
+        bits = 1 if bipolar else width_of(most - least + 1)
+        channels = 1 if len(self.table) == 1 else x.channels
+        words = np.zeros((channels, 1 << bits), np.int64)
+        for c in range(channels):
+            values = np.arange(least, most + 1) if channels == 1 else np.arange(x.lo[c], x.hi[c] + 1)
+            if bipolar:
+                values = values[values != 0]
+            codes = (values + 1) >> 1 if bipolar else values & ((1 << bits) - 1)
+            words[c, codes] = self.table[c, values - self.first]
+        if (words == words[0]).all():
+            return words[:1], bits
+        count = folds(channels, lanes)
+        padded = np.zeros((count * lanes, 1 << bits), np.int64)
+        padded[:channels] = words
+        return padded.reshape(count, lanes, 1 << bits).swapaxes(0, 1).reshape(lanes, -1), bits
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        out = self.infer(x)
+        memories, bits = self.memories(kernel.simd, x)
+        codes = (memories + 1) >> 1 if self.bipolar else memories & ((1 << out.bits) - 1)
+        shared, depth = len(memories) == 1, memories.shape[1]
+        context = lane_params(kernel, x, out, LATENCY, {}, registers_operands=False)
+        context["counts_folds"] = bool(context["spare"]) or depth > 1 << bits
+        return context | {
+            "shared": shared,
+            "memories": [[hex_literal(word, out.bits) for word in memory] for memory in codes.tolist()],
+            "depth": depth,
+            "address_bits": width_of(depth),
+            "offset_bits": bits,
+            "by_fold": depth > 1 << bits,
+            "index": "(fold << OFFSET_BITS) + offset.to_int()" if depth > 1 << bits else "offset",
+            "table": braces(codes[0].tolist() if shared else codes.tolist()),
+            "plain": plain_integer(out.bits + 1),
+            "rom_style": VERILOG_STYLE[memory_style(depth, out.bits, kernel)],
+        }
+
+    def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        context = self.params(kernel, x)
+        rom = memory_part("rom", context["depth"], context["out"]["bits"], kernel)
+        return (*lane_parts(kernel, context), replace(rom, count=kernel.pe))
