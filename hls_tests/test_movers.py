@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import networks
 import numpy as np
 import pytest
 from harness import Case, check
-from intaglio.ir import IntType, Kernel, Op, TensorType, as_integers
-from intaglio.ops import Gather, Pad, Slice, Upsample, ZeroStuff
+from intaglio.estimate.cycles import count_cycles
+from intaglio.ir import Graph, IntType, Kernel, Node, Op, TensorType, as_integers
+from intaglio.ops import Add, Flatten, Gather, Pad, Slice, Upsample, ZeroStuff
+from intaglio.ops.netlist import Netlist
+from intaglio.toolchain import verify
 
 
 def tensor(*shape: int, lo: int = 0, hi: int = 15) -> TensorType:
@@ -146,3 +150,34 @@ GATHERS = [
 @pytest.mark.parametrize("trials", [[*PADS, *ZERO_STUFFS, *UPSAMPLES], [*SLICES, *GATHERS]])
 def test_movers_at_many_folds(trials: list[tuple[Op, TensorType, Kernel | int]], tmp_path: Path) -> None:
     check(cases(trials), tmp_path)
+
+
+def network() -> Netlist:
+    """Two ways to enlarge an image, added; then a part of it, turned. Lanes differ from node to node."""
+    nodes = (
+        Node("pad", Pad((1, 0, 2, 0), 3), ("x",)),
+        Node("copies", Upsample((2, 2)), ("pad",)),
+        Node("stuffed", ZeroStuff((2, 2)), ("pad",)),
+        Node("whole", Pad((0, 1, 0, 1), as_integers([1, 0, -2, 0, 5])), ("stuffed",)),
+        Node("sum", Add(), ("copies", "whole")),
+        Node("part", Slice((1, 5, 1), (0, 6, 2), kept(1, 2, 3, 4)), ("sum",)),
+        Node("turned", permuted((4, 3, 4), 1, 2, 0), ("part",)),
+        Node("flat", Flatten(), ("turned",)),
+    )
+    kernels = {"pad": 2, "copies": 5, "stuffed": 1, "whole": 3, "sum": 2, "part": 1, "turned": 1, "flat": 2}
+    graph = Graph({"x": tensor(2, 2, 5, lo=-8, hi=7)}, nodes, ("flat",))
+    return networks.scheduled(graph, {name: Kernel(pe=n, simd=n) for name, n in kernels.items()})
+
+
+def test_a_network_of_movers_gives_its_integers_in_its_cycles(tmp_path: Path) -> None:
+    netlist = network()
+    inputs, tensors = networks.frames_of(netlist, 5, 0)
+    wanted = tensors["flat"]
+    assert np.array_equal(verify.run_hls(netlist, "net", inputs, tmp_path)[0], wanted)
+    for stalls in (0.0, 0.4):
+        result = verify.run_rtl(netlist, "net", inputs, tmp_path, stalls=stalls, seed=3)
+        assert np.array_equal(result.outputs[0], wanted)
+        assert not result.error
+        if not stalls:
+            cycles = count_cycles(netlist)
+            assert (result.latency_cycles, result.interval_cycles) == (cycles.latency, cycles.interval)

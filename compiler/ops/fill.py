@@ -121,7 +121,7 @@ class Fill(Op):
         width = context["out"]["width"]
         parts = [Part("register", 1, {"bits": width}), Part("control")]
         parts += counter_parts(context, context["real"])
-        if context["real"] != "1":
+        if context["real"] != "1" and self.fill(x).any():  # zeros are a reset of the register
             parts.append(Part("mux", 1, {"inputs": 2, "bits": width}))
         if context["ahead"]:
             held = context["ins"][0]["width"]

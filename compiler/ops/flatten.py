@@ -14,8 +14,8 @@ import numpy as np
 
 from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
-from .elements import element_params, is_bipolar
 from .hardware import beat_steps, stream_params
+from .moving import moved, moved_element
 
 LATENCY = 1
 """Cycles from a step to its output beat."""
@@ -24,7 +24,7 @@ LATENCY = 1
 @dataclass(frozen=True, eq=False, repr=False)
 class Flatten(Op, name="flatten"):
     def infer(self, x: TensorType) -> TensorType:
-        return TensorType.integer((x.size,), x.lo * x.pixels, x.hi * x.pixels, x.scale)
+        return moved(x, (x.size,), np.tile(x.lo_array, x.pixels), np.tile(x.hi_array, x.pixels))
 
     def run(self, x: Array) -> Array:
         return x.reshape(len(x), -1)
@@ -54,7 +54,7 @@ class Flatten(Op, name="flatten"):
         out = self.infer(x)
         context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
         return context | {
-            "element": element_params(x, "s0_data", "word"),
-            "converts": is_bipolar(x) or out.bits != x.bits,
+            "element": moved_element(x, "s0_data", "word"),
+            "converts": out.bits != x.bits,
             "steps": self.steps(kernel, x),
         }

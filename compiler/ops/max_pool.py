@@ -10,6 +10,7 @@ from ..errors import IntaglioError
 from ..ir import Array, TensorType
 from .exact import integers
 from .executors import Executor, max_pool_executor
+from .moving import moved
 from .pool import Pool
 from .window import Padding, Pair, Window
 
@@ -32,7 +33,7 @@ class MaxPool(Pool, name="max_pool"):
         shape = self.window.output_shape(x, x.channels, "max_pool")
         if max(self.padding[:2]) >= self.kernel[0] or max(self.padding[2:]) >= self.kernel[1]:
             raise IntaglioError(f"max_pool padding {self.padding} reaches past its kernel {self.kernel}")
-        return TensorType.integer(shape, x.lo, x.hi, x.scale)
+        return moved(x, shape, x.lo_array, x.hi_array)
 
     def run(self, x: Array) -> Array:
         smallest = np.iinfo(np.int64).min

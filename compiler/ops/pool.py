@@ -31,6 +31,7 @@ from .hardware import (
     stream_params,
     width_of,
 )
+from .moving import moved_element
 from .window import Window
 
 LATENCY = 2
@@ -197,7 +198,8 @@ class Pool(Op):
         out = self.infer(x).dtype
         assert out is not None
         if self.combine == "max":
-            return out, out, out
+            kind = IntType(False, 1) if out.bipolar else out  # the bits 0 and 1 are in the order of -1 and +1
+            return kind, kind, kind
         lo, hi = min(0, *x.lo), max(0, *x.hi)
         return IntType.holding(lo, hi), IntType.holding(lo * plan.columns.kernel, hi * plan.columns.kernel), out
 
@@ -206,6 +208,7 @@ class Pool(Op):
         context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
         rows, columns = plan.rows, plan.columns
         tap, across, result = self._types(plan, x)
+        same = self.combine == "max"  # bipolar elements stay the bits that they are
         padding = tap.lo if self.combine == "max" else 0
         counters = [
             {"name": name, "size": size, "bits": width_of(size)}
@@ -221,8 +224,8 @@ class Pool(Op):
             "apart": plan.apart,
             "latency": plan.latency,
             "steps": plan.steps,
-            "element": element_params(x, "s0_data", "word"),
-            "converts": is_bipolar(x) or tap.bits != x.bits,
+            "element": moved_element(x, "s0_data", "word") if same else element_params(x, "s0_data", "word"),
+            "converts": (is_bipolar(x) and not same) or tap.bits != x.bits,
             "tap_bits": tap.bits,
             "tap_type": _cpp(tap),
             "padding": padding,

@@ -78,4 +78,4 @@ def test_what_does_not_fit_is_refused(op: ZeroStuff, kind: TensorType, message: 
 
 def test_it_takes_no_memory() -> None:
     parts = ZeroStuff((2, 2)).parts(Kernel(), image(2, 2, 3))
-    assert {p.kind for p in parts} == {"register", "control", "counter", "constant_comparator", "mux"}
+    assert {p.kind for p in parts} == {"register", "control", "counter", "constant_comparator"}

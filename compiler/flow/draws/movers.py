@@ -1,4 +1,4 @@
-"""Draws of pools, argmax, and operators that move data."""
+"""Draws of pools, additions, argmax and operators that move data."""
 
 from __future__ import annotations
 
