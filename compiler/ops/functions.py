@@ -102,6 +102,8 @@ FUNCTIONS: dict[str, Function] = {
         lambda p: p[0] >= 0,
     ),
     "clip": Function(_clip, lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi), 2),
+    "at_least": Function(max, np.maximum, 1),
+    "at_most": Function(min, np.minimum, 1),
     "hard_sigmoid": Function(
         lambda x, slope, shift: _clip(slope * x + shift, ZERO, ONE),
         lambda x, slope, shift: np.clip(slope * x + shift, 0, 1),

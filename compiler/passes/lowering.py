@@ -16,6 +16,7 @@ from ..ops import Conv2d, Dense, MulShift, SumPool
 from .insert_quantisers import last_layers
 from .lower_layer import flip
 from .pending import ZERO, Pending, unit_of
+from .tabulate import tabulated
 
 LARGEST = 1 << 60
 """Of an integer that a chain of scales is made to hold."""
@@ -161,10 +162,21 @@ class Lowering:
         if uniform or clips is None:
             per_channel = [unit_of([*per_channel, *more])] * x.channels
             clips = self._clips(x, per_channel)
-        if clips is None:
-            raise refuse(
-                node, f"{x.tensor} is clipped differently from channel to channel", "a quantiser after the clipping"
+        if clips is None:  # each channel is clipped in its own way
+            units = per_channel
+            scale = units[0] if len(set(units)) == 1 else None
+            op = tabulated(
+                x,
+                self.kind(x),
+                lambda c, v: int(v / units[c]),
+                node.loc or node.name,
+                scale=scale,
+                bipolar=False,
+                name=node.name,
+                shared=False,
             )
+            table = self.emit(node, op, x, name=self.fresh(f"{node.name}_{x.tensor}_clipped"))
+            return Pending.codes(table, x.channels, units)
         multiplier = [int(s / u) for s, u in zip(x.slope, per_channel, strict=True)]
         addend = [int(b / u) for b, u in zip(x.offset, per_channel, strict=True)]
         scale = per_channel[0] if len(set(per_channel)) == 1 else None

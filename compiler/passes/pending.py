@@ -150,9 +150,13 @@ class Pending:
     def clip(self, lo: Ends, hi: Ends, kind: TensorType | None = None) -> Pending:
         """Clipped further, one pair of ends for each channel. kind: bounds that may say that it changes nothing."""
         if self.steps:
-            return self.then(
-                Step("clip", tuple((l or ZERO, h or ZERO) for l, h in zip(lo, hi, strict=True)))  # noqa: E741
-            )
+            result = self
+            for function, ends in (("at_least", lo), ("at_most", hi)):
+                rows = tuple((v,) for v in ends if v is not None)
+                if rows:
+                    assert len(rows) == self.channels, "all channels have this end, or none"
+                    result = result.then(Step(function, rows if len(set(rows)) > 1 else rows[:1]))
+            return result
         lows, highs = list(self.lo), list(self.hi)
         for c, (low, high) in enumerate(zip(lo, hi, strict=True)):
             ends = None if kind is None else sorted(self.at(c, v) for v in (kind.lo[c], kind.hi[c]))
