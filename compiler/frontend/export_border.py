@@ -141,11 +141,7 @@ def leave(b: Builder, x: Carried, border: Border) -> str:
     kind, shape = x.kind, b.shape_of(x.kind)
     slopes, offsets = (list(v) * (kind.channels // len(v)) for v in (border.slope, border.offset))
     if not x.wide and all(_exact(*each) for each in zip(slopes, offsets, kind.lo, kind.hi, strict=True)):
-        name, factors = x.name, [slope / x.unit for slope in slopes]
-        if set(factors) != {ONE}:
-            name = b.emit("Mul", [name, b.per_channel(factors, kind, False)], shape)
-        if any(offsets):
-            name = b.emit("Add", [name, b.per_channel(offsets, kind, False)], shape)
+        name = b.affine(x, [slope / x.unit for slope in slopes], offsets).name
     else:
         name = _rounded_once(b, x, slopes, offsets)
     if border.order is None:
@@ -190,6 +186,4 @@ def _rounded_once(b: Builder, x: Carried, slopes: list[Fraction], offsets: list[
 
 
 def graph_inputs(graph: Graph, batch: int) -> list[Any]:
-    return [
-        helper.make_tensor_value_info(name, FLOAT, [batch, *graph.border_of(name).shape]) for name in graph.inputs
-    ]
+    return [helper.make_tensor_value_info(name, FLOAT, [batch, *graph.border_of(name).shape]) for name in graph.inputs]

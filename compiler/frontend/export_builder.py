@@ -64,12 +64,20 @@ class Builder:
         self.constants: list[onnx.TensorProto] = []
         self.values: dict[str, onnx.ValueInfoProto] = {}
         self.notes: list[str] = []
+        self.bias_of: dict[str, tuple[str, list[Fraction]]] = {}
+        """Of a tensor that only one node reads: what it was before a bias was added, and that bias."""
         self.place = ""
         self._taken: dict[str, int] = {}
 
     # -- nodes -----------------------------------------------------------------------------------------------------
     def emit(
-        self, what: str, inputs: Sequence[str], shape: Sequence[int], dtype: int = FLOAT, domain: str = "", **attributes: Any
+        self,
+        what: str,
+        inputs: Sequence[str],
+        shape: Sequence[int],
+        dtype: int = FLOAT,
+        domain: str = "",
+        **attributes: Any,
     ) -> str:
         """One node of one output, whose name is given back."""
         name = self.fresh(what)
@@ -133,6 +141,38 @@ class Builder:
         name = self.emit("Mul", [x.name, factor], self.shape_of(x.kind), x.dtype)
         return replace(x, name=name, unit=unit)
 
+    def affine(self, x: Carried, factors: Sequence[Fraction], addends: Sequence[Fraction]) -> Carried:
+        """x * factor + addend, per channel: Mul and Add; of an image, where channels differ, a BatchNormalization, which
+        peers turn to channels last. An addend that a convolution left in `bias_of` goes into it.
+        """
+        shape = self.shape_of(x.kind)
+        uniform = len(set(factors)) == 1 and len(set(addends)) == 1
+        if len(shape) > 2 and not x.wide and not (uniform and x.name not in self.bias_of):
+            return self._normalised(x, factors, addends)
+        name = x.name
+        if set(factors) != {ONE}:
+            name = self.emit("Mul", [name, self.per_channel(factors, x.kind, x.wide)], shape, x.dtype)
+        if any(addends):
+            name = self.emit("Add", [name, self.per_channel(addends, x.kind, x.wide)], shape, x.dtype)
+        return replace(x, name=name)
+
+    def _normalised(self, x: Carried, factors: Sequence[Fraction], addends: Sequence[Fraction]) -> Carried:
+        name = x.name
+        if name in self.bias_of:
+            source, bias = self.bias_of[name]
+            merged = [a + f * v for a, f, v in zip(addends, factors, bias, strict=True)]
+            reached = [abs(int(v / x.unit)) + x.kind.magnitude for v in bias]
+            if all(map(sums_fit_float32, [f * x.unit for f in factors], merged, reached)):
+                self.nodes = [node for node in self.nodes if name not in node.output]
+                del self.values[name]
+                name, addends = source, merged
+        count = x.kind.channels
+        constants = [np.array([float(v) for v in values]) for values in (factors, addends)]
+        constants += [np.zeros(count), np.ones(count)]
+        inputs = [name, *map(self.constant, constants)]
+        shape = self.shape_of(x.kind)
+        return replace(x, name=self.emit("BatchNormalization", inputs, shape, epsilon=0.0, momentum=0.9))
+
     def as_int64(self, x: Carried) -> str:
         return self.cast(self.in_unit(x, ONE).name, self.shape_of(x.kind), INT64)
 
@@ -151,6 +191,10 @@ class Builder:
         if len(set(values)) == 1:
             return self.fixed(values[:1], (), wide)
         return self.fixed(values, (1, len(values), *(1,) * (len(kind.shape) - 1)), wide)
+
+    def read_once(self, target: str) -> bool:
+        """Is the graph's tensor read by one node, and no output?"""
+        return len(self.graph.consumers[target]) == 1 and target not in self.graph.outputs
 
     def fixed(self, values: Sequence[Fraction], shape: Sequence[int], wide: bool = False) -> str:
         """Dyadic constants: quantised by a node that says how few bits they need (in float64: as they are)."""
@@ -222,6 +266,14 @@ def dyadic_integers(values: Sequence[Fraction]) -> tuple[list[int], Fraction]:
         common |= step
     zeros = (common & -common).bit_length() - 1 if common else 0
     return [step >> zeros for step in steps], Fraction(1 << zeros, denominator)
+
+
+def sums_fit_float32(factor: Fraction, addend: Fraction, magnitude: int) -> bool:
+    """Does float32 hold factor * integer, and that plus the addend, for all integers up to a magnitude?"""
+    if not (is_dyadic(factor) and is_dyadic(addend)):
+        return False
+    (multiplier, constant), _ = dyadic_integers([factor, addend])
+    return abs(multiplier) * magnitude + abs(constant) <= FLOAT32_EXACT
 
 
 def is_dyadic(value: Fraction) -> bool:

@@ -24,7 +24,7 @@ from ..ops.elements import is_bipolar
 from ..ops.exact import FLOAT32_EXACT
 from ..passes.multiplier_search import mul_shift_form, shift_form
 from ..passes.staircase import Staircase, staircase
-from .export_builder import HALF, INT64, ONE, QONNX, Builder, Carried, dyadic_integers, exports, is_dyadic, is_power_of_two
+from .export_builder import HALF, INT64, ONE, QONNX, Builder, Carried, exports, is_power_of_two, sums_fit_float32
 
 MOST_LEVELS = 255
 """Thresholds of a channel: FINN's limit as well, of eight bits."""
@@ -78,15 +78,10 @@ class Affine:
 
     def in_float32(self, x: TensorType) -> bool:
         """Are all products and sums, and halves of one where a mode adds them, exact?"""
-        for c, (slope, offset) in enumerate(zip(self.slope, self.offset, strict=True)):
-            if not (is_dyadic(slope) and is_dyadic(offset)):
-                return False
-            widest = max(abs(x.lo[c]), abs(x.hi[c]))
-            parts = [slope, offset, *([HALF] if self.rounding.startswith("half") else [])]
-            steps, _ = dyadic_integers(parts)
-            if abs(steps[0]) * widest + sum(map(abs, steps[1:])) > FLOAT32_EXACT:
-                return False
-        return True
+        halves = self.rounding.startswith("half")  # of a step, which numpy adds
+        sizes = [max(abs(lo), abs(hi)) for lo, hi in zip(x.lo, x.hi, strict=True)]
+        offsets = [abs(v) + HALF if halves else v for v in self.offset]
+        return all(map(sums_fit_float32, self.slope, offsets, sizes))
 
     def reached(self, x: TensorType) -> tuple[int, int]:
         """Bounds of the codes before they are clipped."""
@@ -149,20 +144,15 @@ def lookup(b: Builder, node: Node, ins: list[Carried]) -> Carried:
 # -- Mul, Add, Quant ---------------------------------------------------------------------------------------------------
 def _quantised(b: Builder, x: Carried, affine: Affine, out: TensorType) -> Carried:
     """A slope that is one power of two for all channels is the scale of the Quant, and takes no Mul."""
-    shape, x = b.shape_of(x.kind), b.narrowed(x)
-    unit = ONE
+    x, unit = b.narrowed(x), ONE
     if len(set(affine.slope)) == 1 and is_power_of_two(affine.slope[0]):
         unit = x.unit / affine.slope[0]
-    name, factors = x.name, [slope * unit / x.unit for slope in affine.slope]
-    if set(factors) != {ONE}:
-        name = b.emit("Mul", [name, b.per_channel(factors, x.kind, x.wide)], shape, x.dtype)
-    shifted = [(offset - affine.zero) * unit for offset in affine.offset]
-    if any(shifted):
-        name = b.emit("Add", [name, b.per_channel(shifted, x.kind, x.wide)], shape, x.dtype)
+    factors = [slope * unit / x.unit for slope in affine.slope]
+    x = b.affine(x, factors, [(offset - affine.zero) * unit for offset in affine.offset])
     mode = MODES[affine.rounding]
     if mode not in {"FLOOR", "ROUND"}:
         b.note(f"the rounding mode {mode}")
-    result = Carried(name, out, unit, x.wide)
+    result = Carried(x.name, out, unit, x.wide)
     clip = (affine.lo, affine.hi)
     return b.narrowed(clipped_quant(b, result, clip, affine.reached(x.kind), rounding=mode, zero=affine.zero))
 
@@ -196,9 +186,7 @@ def clipped_quant(
                     return replace(x, name=name)
     # a wider type, and then the ends that are not its own
     bits = max(2, max(abs(lo), abs(hi) + 1).bit_length() + 1)
-    name = b.quant(
-        x.name, shape, x.unit, bits, signed=True, narrow=False, rounding=rounding, zero=zero, wide=x.wide
-    )
+    name = b.quant(x.name, shape, x.unit, bits, signed=True, narrow=False, rounding=rounding, zero=zero, wide=x.wide)
     if not low_free and lo != -(1 << (bits - 1)):
         name = _bounded(b, "Max", name, lo - zero, x)
     if not high_free and hi != (1 << (bits - 1)) - 1:
@@ -223,12 +211,9 @@ def _sign(b: Builder, x: Carried, op: Threshold, out: TensorType) -> Carried:
     """x - t, or t - 1 - x where the channel falls, and its sign."""
     shape, x = b.shape_of(x.kind), b.narrowed(x)
     rows = np.clip(op.thresholds[:, 0], x.kind.lo_array, x.kind.hi_array + 1)
-    name, signs = x.name, [Fraction(int(s) // 2) for s in op.step]
-    if min(signs) < 0:
-        name = b.emit("Mul", [name, b.per_channel(signs, x.kind, x.wide)], shape, x.dtype)
+    signs = [Fraction(int(s) // 2) for s in op.step]
     ends = [(-t if s > 0 else t - 1) * x.unit for t, s in zip(map(int, rows), signs, strict=True)]
-    if any(ends):
-        name = b.emit("Add", [name, b.per_channel(ends, x.kind, x.wide)], shape, x.dtype)
+    name = b.affine(x, signs, ends).name
     one = b.constant(1.0, x.dtype)
     return b.narrowed(Carried(b.emit("BipolarQuant", [name, one], shape, x.dtype, QONNX), out, ONE, x.wide))
 
@@ -350,9 +335,7 @@ def _searched(stairs: list[Staircase], out: TensorType, x: TensorType) -> Affine
     if max(len(s.steps) for s in stairs) > MOST_STEPS:
         return None
     lo, hi = min(s.low for s in stairs), max(s.high for s in stairs)
-    slopes = [
-        Fraction((-1 if s.falling else 1) * max(1, s.high - s.low), max(1, s.amax - s.amin)) for s in stairs
-    ]
+    slopes = [Fraction((-1 if s.falling else 1) * max(1, s.high - s.low), max(1, s.amax - s.amin)) for s in stairs]
     frame = Requantise(np.array(slopes, object), np.array([Fraction(0)] * len(stairs), object), lo, hi)
     for form in (shift_form(frame, stairs), mul_shift_form(frame, stairs)):
         if form is None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import IntaglioError
 from ..ir import Array, Node, TensorType
 from ..ops import (
     Add,
@@ -37,11 +36,11 @@ def dense(b: Builder, node: Node, ins: list[Carried]) -> Carried:
     if len(x.kind.shape) > 1:
         weight = op.weight.reshape(len(op.bias), *(1,) * len(x.kind.shape[:-1]), -1)
         window = Window((1, 1), (1, 1), (0, 0, 0, 0))
-        return _biased(b, _conv(b, x, weight, kind, window, 1), op.bias)
+        return _biased(b, node, _conv(b, x, weight, kind, window, 1), op.bias)
     x = b.fitted(x, _reach(op.weight, x.kind))
     weight_name = b.constant(op.weight.T, x.dtype) if x.wide else b.weights(op.weight.T)
     name = b.emit("MatMul", [x.name, weight_name], b.shape_of(kind), x.dtype)
-    return _biased(b, replace(x, name=name, kind=kind), op.bias)
+    return _biased(b, node, replace(x, name=name, kind=kind), op.bias)
 
 
 @exports(Conv2d)
@@ -49,7 +48,7 @@ def conv2d(b: Builder, node: Node, ins: list[Carried]) -> Carried:
     op = node.op
     assert isinstance(op, Conv2d)
     groups: int = getattr(op, "groups", 1)
-    return _biased(b, _conv(b, ins[0], op.weight, b.graph.types[node.name], op.window, groups), op.bias)
+    return _biased(b, node, _conv(b, ins[0], op.weight, b.graph.types[node.name], op.window, groups), op.bias)
 
 
 @exports(SumPool)
@@ -100,9 +99,7 @@ def _conv(
     return replace(x, name=name, kind=kind)
 
 
-def _wide_conv(
-    b: Builder, x: Carried, weight: Array, kind: TensorType, window: Window, groups: int
-) -> Carried:
+def _wide_conv(b: Builder, x: Carried, weight: Array, kind: TensorType, window: Window, groups: int) -> Carried:
     """In float64, which only matrix products take: every window is gathered, its padding from a zero at the end."""
     b.note("a convolution in float64, as a matrix product of gathered windows")
     size, outputs = x.kind.size, len(weight)
@@ -117,9 +114,7 @@ def _wide_conv(
     for group in range(groups):
         rows, columns = slice(group * across, (group + 1) * across), slice(group * inside, (group + 1) * inside)
         whole[rows, :, columns] = weight[rows].reshape(across, -1, inside)
-    padded = b.emit(
-        "Pad", [b.flat(x), b.indices([0, 0, 0, 1])], (b.batch, size + 1), x.dtype, mode="constant"
-    )
+    padded = b.emit("Pad", [b.flat(x), b.indices([0, 0, 0, 1])], (b.batch, size + 1), x.dtype, mode="constant")
     gathered = b.emit("Gather", [padded, b.indices(places)], (b.batch, *places.shape), x.dtype, axis=1)
     matrix = b.constant(whole.reshape(outputs, -1).T, x.dtype)
     product = b.emit("MatMul", [gathered, matrix], (b.batch, len(places), outputs), x.dtype)
@@ -134,12 +129,15 @@ def _reach(weight: Array, x: TensorType, groups: int = 1) -> int:
     return int(max((terms * widest).sum(axis=(2, 3)).max(), x.magnitude))
 
 
-def _biased(b: Builder, x: Carried, bias: Array) -> Carried:
+def _biased(b: Builder, node: Node, x: Carried, bias: Array) -> Carried:
     if not bias.any():
         return b.narrowed(x)
     x = b.fitted(x, int(np.abs(bias).max()) + x.kind.magnitude)
-    addend = b.per_channel([int(v) * x.unit for v in bias], x.kind, x.wide)
-    return b.narrowed(replace(x, name=b.emit("Add", [x.name, addend], b.shape_of(x.kind), x.dtype)))
+    addends = [int(v) * x.unit for v in bias]
+    result = b.affine(x, [Fraction(1)] * len(addends), addends)
+    if b.read_once(node.name) and not x.wide:
+        b.bias_of[result.name] = x.name, addends
+    return b.narrowed(result)
 
 
 ELEMENTWISE: dict[type, str] = {Add: "Add", Subtract: "Sub", Multiply: "Mul", Maximum: "Max", Minimum: "Min"}
@@ -177,8 +175,3 @@ def position_affine(b: Builder, node: Node, ins: list[Carried]) -> Carried:
         shape = (1, constant.shape[-1], *constant.shape[:-1])
         name = b.emit(what, [name, b.fixed(values, shape, x.wide)], b.shape_of(kind), x.dtype)
     return b.narrowed(replace(x, name=name, kind=kind))
-
-
-def refused(node: Node) -> IntaglioError:
-    """For an operator without a rule."""
-    return IntaglioError(f"{node.op.name} has no form in QONNX", where=node.loc or node.name)

@@ -177,5 +177,3 @@ def softmax(b: Builder, node: Node, ins: list[Carried]) -> Carried:
     doubled = b.emit("Add", [total, total], one, INT64)
     quotient = b.emit("Div", [rounded, doubled], shape, INT64)
     return b.from_int64(b.emit("Min", [quotient, b.constant((1 << op.bits) - 1, INT64)], shape, INT64), kind)
-
-

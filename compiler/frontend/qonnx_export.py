@@ -25,7 +25,9 @@ IR_VERSION = 8
 Activations = Literal["quant", "thresholds"]
 
 
-def to_qonnx(graph: Graph, *, batch: int = 1, activations: Activations = "quant", name: str = "intaglio") -> onnx.ModelProto:
+def to_qonnx(
+    graph: Graph, *, batch: int = 1, activations: Activations = "quant", name: str = "intaglio"
+) -> onnx.ModelProto:
     """The network as QONNX.
 
     Args:
