@@ -1,9 +1,9 @@
 """gather: out.flat[i] = x.flat[index[i]]: any transpose, reshape, shuffle or crop.
 
-Kernel: takes `simd` channels a step and issues `pe`, where every beat that goes out is one that came in, its lanes
-chosen in one fixed way; one channel at a time always is. Where the beats keep their order too, the hardware is a
-register. Else beats are written to a buffer of a frame, and read from it one after the other from when on none has to
-wait; the next frame starts when the last has been read.
+Kernel: takes `simd` channels a step and issues `pe`, where every beat that goes out is of lanes of one that came in,
+chosen in one of a few ways; one channel at a time always is. Where the beats keep their order and there is but one
+way, the hardware is a register. Else beats are written to a buffer of a frame, and read from it one after the other
+from when on none has to wait; the next frame starts when the last has been read.
 """
 
 from __future__ import annotations
@@ -42,17 +42,35 @@ GLANCE = 64
 """Beats that are looked at before all are."""
 
 
+MOST_WAYS = 16
+"""Ways in which the lanes of a beat may be chosen: a multiplexer of so many inputs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
-    """order: for each beat that goes out, which one of those that came in. lanes: for each of its lanes, which one."""
+    """order, way: for each beat that goes out, which of those that came in, and which of the ways its lanes are chosen.
+
+    ways: for each lane that goes out, which one of what came in.
+    """
 
     order: Int64
-    lanes: tuple[int, ...]
+    way: Int64
+    ways: tuple[tuple[int, ...], ...]
     beats: int
 
     @property
     def direct(self) -> bool:
-        return len(self.order) == self.beats and bool((self.order == np.arange(self.beats)).all())
+        single = len(self.ways) == 1 and len(self.order) == self.beats
+        return single and bool((self.order == np.arange(self.beats)).all())
+
+    @property
+    def way_bits(self) -> int:
+        return (len(self.ways) - 1).bit_length()
+
+    @property
+    def codes(self) -> Int64:
+        """Order and way in one: the way in the low bits."""
+        return (self.order << self.way_bits) | self.way
 
     @property
     def start(self) -> int:
@@ -122,29 +140,49 @@ class Gather(Op, name="gather"):
         padded[:, :channels] = self.index.reshape(-1, channels)
         table = padded.reshape(-1, pe)
         for part in (table[:GLANCE], table):
+            used = part >= 0
             pixel, channel = np.divmod(part, x.channels)
             fold, lane = np.divmod(channel, simd)
             beat = pixel * folds(x.channels, simd) + fold
-            if not ((((beat == beat[:, :1]) & (lane == lane[0])) | (part < 0)).all()):
+            if not ((beat == beat[:, :1]) | ~used).all():
                 return None
-        return Route(beat[:, 0], tuple(lane[0].tolist()), x.pixels * folds(x.channels, simd))
+            lane = np.where(used, lane, lane[0])  # a lane without a channel takes what the first beat has there
+            if (lane == lane[0]).all():
+                ways, way = lane[:1], np.zeros(len(lane), np.int64)
+            else:
+                ways, way = np.unique(lane, axis=0, return_inverse=True)
+            if len(ways) > MOST_WAYS:
+                return None
+        chosen = tuple(tuple(lanes) for lanes in ways.tolist())
+        return Route(beat[:, 0], way.reshape(-1), chosen, x.pixels * folds(x.channels, simd))
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
-        return self._kernels(range(1, min(x.channels, self.shape[-1]) + 1), x)
+        return self._kernels(range(1, x.channels + 1), range(1, self.shape[-1] + 1), x)
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
-        """Of those with equal folds on both sides, only the narrowest."""
-        lanes = {*distinct_lanes(x.channels), *distinct_lanes(self.shape[-1])}
+        """Of those with equal folds on both sides, only the narrowest; none that another beats in time and in size."""
         found: dict[tuple[int, int], Kernel] = {}
-        for kernel in self._kernels(sorted(n for n in lanes if n <= min(x.channels, self.shape[-1])), x):
+        for kernel in self._kernels(distinct_lanes(x.channels), distinct_lanes(self.shape[-1]), x):
             found.setdefault((folds(x.channels, kernel.simd), folds(self.shape[-1], kernel.pe)), kernel)
-        return iter(found.values())
+        sizes = {}
+        for key, kernel in found.items():
+            route = self._taken(kernel, x)
+            sizes[key] = (route.steps, kernel.simd, kernel.pe * len(route.ways))
+        return (
+            found[key]
+            for key, mine in sizes.items()
+            if not any(
+                other != mine and all(a <= b for a, b in zip(other, mine, strict=True)) for other in sizes.values()
+            )
+        )
 
-    def _kernels(self, lanes: Iterable[int], x: TensorType) -> Iterator[Kernel]:
-        sizes = [(n, n) for n in lanes]
-        if x.channels != self.shape[-1]:
-            sizes.append((self.shape[-1], x.channels))
-        return (Kernel(pe=pe, simd=simd) for pe, simd in sizes if self.route(pe, simd, x) is not None)
+    def _kernels(self, taken: Iterable[int], issued: Iterable[int], x: TensorType) -> Iterator[Kernel]:
+        """As many out as in, one out of several, or some out of a whole pixel."""
+        most = min(x.channels, self.shape[-1])
+        sizes = {(n, n) for n in (*taken, *issued) if n <= most}
+        if (single := self.route(1, 1, x)) is not None and not single.direct:
+            sizes |= {(1, n) for n in taken if n <= MOST_WAYS} | {(n, x.channels) for n in issued}
+        return (Kernel(pe=pe, simd=simd) for pe, simd in sorted(sizes) if self.route(pe, simd, x) is not None)
 
     def _taken(self, kernel: Kernel, x: TensorType) -> Route:
         route = self.route(kernel.pe, kernel.simd, x)
@@ -172,7 +210,7 @@ class Gather(Op, name="gather"):
         context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
         count = folds(out.channels, kernel.pe)
         context |= {
-            **pick_params(x, "s0_data" if route.direct else "kept", route.lanes, kernel.simd),
+            **pick_params(x, "s0_data" if route.direct else "kept", route.ways, kernel.simd),
             "direct": route.direct,
             "latency": DIRECT if route.direct else BUFFERED,
             "steps": route.steps,
@@ -185,7 +223,7 @@ class Gather(Op, name="gather"):
 
     def _buffer_params(self, kernel: Kernel, x: TensorType, route: Route) -> dict[str, Any]:
         beats, start, stop = route.beats, route.start, route.start + len(route.order)
-        loops, bits = loops_of(route.order), width_of(route.beats)
+        loops, bits = loops_of(route.codes), width_of(route.beats) + route.way_bits
         depth = max(2, beats)
         writes = [f"position >= {start}"] if start else []
         writes += [f"position < {stop}"] if stop < route.steps else []
@@ -197,12 +235,15 @@ class Gather(Op, name="gather"):
             "reads": f"position < {beats}" if beats < route.steps else "1",
             "writes": " && ".join(writes) or "1",
             "depth": depth,
-            "address_bits": bits,
+            "address_bits": width_of(beats),
+            "code_bits": bits,
+            "way_bits": route.way_bits,
+            "ways_mask": (1 << route.way_bits) - 1,
             "memory_style": VERILOG_STYLE[memory_style(depth, kernel.simd * x.bits, kernel)],
             "computed": loops is not None,
-            **_address_params(loops or [], route.order, bits),
-            "order": [] if loops is not None else [hex_literal(int(b), bits) for b in route.order],
-            "order_table": "" if loops is not None else f"{{{', '.join(map(str, route.order.tolist()))}}}",
+            **_address_params(loops or [], route.codes, bits),
+            "order": [] if loops is not None else [hex_literal(int(code), bits) for code in route.codes],
+            "order_table": "" if loops is not None else f"{{{', '.join(map(str, route.codes.tolist()))}}}",
             "order_style": VERILOG_STYLE[memory_style(len(route.order), bits, kernel)],
             "order_plain": plain_integer(bits + 1),
             "issued": len(route.order),
@@ -217,8 +258,11 @@ class Gather(Op, name="gather"):
             parts.append(Part("counter", 1, {"bits": context["fold_bits"]}))
         if route.direct:
             return tuple(parts)
-        width, bits = context["ins"][0]["width"], context["address_bits"]
-        parts += [Part("register", 1, {"bits": width + 2 * bits + 2}), *buffer_parts(context["depth"], width, kernel)]
+        width, bits = context["ins"][0]["width"], context["code_bits"]
+        held = width + context["address_bits"] + bits + context["way_bits"] + 2
+        parts += [Part("register", 1, {"bits": held}), *buffer_parts(context["depth"], width, kernel)]
+        if len(route.ways) > 1:
+            parts.append(Part("mux", 1, {"inputs": len(route.ways), "bits": context["picked_width"]}))
         parts.append(Part("counter", 1, {"bits": context["position_bits"]}))
         compared = f"{context['reads']} && {context['writes']}".count("position")
         parts.append(Part("constant_comparator", compared, {"bits": context["position_bits"]}))
@@ -232,7 +276,7 @@ class Gather(Op, name="gather"):
         return tuple(parts)
 
 
-def _address_params(loops: list[Loop], order: Int64, bits: int) -> dict[str, Any]:
+def _address_params(loops: list[Loop], codes: Int64, bits: int) -> dict[str, Any]:
     """Counters of the loops; what is added to the address where loop k advances, all inside it being at their ends."""
     context = counter_params([(f"loop{k}", loop.count) for k, loop in enumerate(loops)])
     back, jumps = 0, []
@@ -243,7 +287,7 @@ def _address_params(loops: list[Loop], order: Int64, bits: int) -> dict[str, Any
     return {
         "counters": context["counters"],
         "phases": [],
-        "base": int(order[0]),
+        "base": int(codes[0]),
         "jumps": [{"at": c["name"], "value": j, "word": hex_literal(j % (1 << bits), bits)} for c, j in steps],
         "back": -back,
         "back_word": hex_literal(-back % (1 << bits), bits),

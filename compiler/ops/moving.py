@@ -41,15 +41,20 @@ def moved_element(x: TensorType, vector: str, word: str) -> dict[str, Any]:
     return element_params(x, vector, word)
 
 
-def pick_params(x: TensorType, vector: str, lanes: tuple[int, ...], width: int) -> dict[str, Any]:
-    """These lanes of a beat of `width`, which is `vector` in SystemVerilog and `beat` in C++, as those that go out."""
-    whole, bits = lanes == tuple(range(width)), x.bits
-    pieces = [f"{vector}[{lane * bits} +: {bits}]" for lane in reversed(lanes)]
+def pick_params(x: TensorType, vector: str, ways: tuple[tuple[int, ...], ...], width: int) -> dict[str, Any]:
+    """Lanes that go out of a beat of `width`, in one way of several: of `vector` in SystemVerilog, of `beat` in C++."""
+    bits = x.bits
+    whole = ways == (tuple(range(width)),)
+    every = ways + ways[:1] * ((1 << (len(ways) - 1).bit_length()) - len(ways))  # all that `way` may be
+    pieces = [f"{vector}[{lane * bits} +: {bits}]" for lanes in reversed(every) for lane in reversed(lanes)]
+    tables = [f"{{{', '.join(map(str, lanes))}}}" for lanes in ways]
     return {
         "picked": vector if whole else f"{{{', '.join(pieces)}}}",
-        "picked_width": len(lanes) * bits,
-        "picked_lanes": "" if whole else f"{{{', '.join(map(str, lanes))}}}",
-        "partly": "" if len({*lanes}) == width else vector,
+        "picked_width": len(ways[0]) * bits,
+        "picked_lanes": "" if whole else f"{{{', '.join(tables)}}}",
+        "ways": len(ways),
+        "all_ways": len(every),
+        "partly": "" if len({lane for lanes in ways for lane in lanes}) == width else vector,
         "element": moved_element(x, "picked", "word"),
         "element_bits": bits,
     }

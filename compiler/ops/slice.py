@@ -132,7 +132,7 @@ class Slice(Op, name="slice"):
         return (
             context
             | counter_params(sizes, stretches)
-            | pick_params(x, "s0_data", choice.lanes, kernel.simd)
+            | pick_params(x, "s0_data", (choice.lanes,), kernel.simd)
             | {
                 "steps": self.steps(kernel, x),
                 "latency": LATENCY,

@@ -116,11 +116,40 @@ def test_beats_that_move_whole(
     op: Gather, shape: tuple[int, ...], lanes: list[tuple[int, int]], buffered: bool
 ) -> None:
     kind = image(*shape)
-    kernels = list(op.kernels(kind))
+    kernels = [k for k in op.kernels(kind) if len(op.route(k.pe, k.simd, kind).ways) == 1]
     assert [(k.pe, k.simd) for k in kernels] == lanes
     assert any(part.kind.startswith("ram") for part in op.parts(kernels[0], kind)) == buffered
     if not buffered:
         assert all(op.steps(k, kind) == kind.pixels * -(-kind.channels // k.simd) for k in kernels)
+
+
+def test_a_pixel_shuffle_takes_whole_pixels_and_chooses_among_their_lanes() -> None:
+    shape = (2, 3, 5, 2, 2)  # height, width, channels, factors
+    index = np.arange(np.prod(shape)).reshape(shape).transpose(0, 3, 1, 4, 2)
+    op, kind = Gather(as_integers(index.ravel()), (4, 6, 5), 20), image(2, 3, 20)
+    kernel = Kernel(pe=5, simd=20)
+    assert kernel in op.choices(kind)
+    route = op.route(5, 20, kind)
+    assert route.ways == tuple(tuple(range(way, 20, 4)) for way in range(4))
+    assert route.order[:6].tolist() == [0, 0, 1, 1, 2, 2]
+    assert route.way[:6].tolist() == [0, 1, 0, 1, 0, 1]
+    parts = op.parts(kernel, kind)
+    assert not any(part.kind.startswith("rom") for part in parts)
+    assert [(p["inputs"], p["bits"]) for p in parts if p.kind == "mux"] == [(4, 15), (5, 5)]
+
+
+def test_choices_leave_out_what_another_beats_in_time_and_in_size() -> None:
+    kind = image(2, 3, 4)
+    found = {(k.pe, k.simd) for k in permuted((2, 3, 4), 1, 0, 2).choices(kind)}
+    assert found == {(1, 1), (2, 2), (4, 4)}
+    found = {(k.pe, k.simd) for k in permuted((2, 3, 4), 2, 0, 1).choices(kind)}
+    assert found == {(1, 1), (1, 2), (1, 4)}
+
+
+def test_more_ways_than_a_multiplexer_takes_are_refused() -> None:
+    kind = image(1, 2, 17)
+    assert permuted((1, 2, 17), 2, 0, 1).route(1, 17, kind) is None
+    assert permuted((1, 2, 16), 2, 0, 1).route(1, 16, image(1, 2, 16)) is not None
 
 
 def test_a_channel_shuffle_of_whole_pixels_is_wires_and_a_register() -> None:
