@@ -5,22 +5,36 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from intaglio.ir import Graph, Node, Op, TensorType, verify
+from intaglio.ops.functions import FUNCTIONS
 from intaglio.ops.source import (
     Affine,
     BatchNorm,
     Quantise,
+    SourceActivation,
     SourceAdd,
     SourceArgmax,
     SourceAvgPool,
+    SourceConcat,
     SourceConv2d,
     SourceFlatten,
+    SourceGather,
     SourceLinear,
+    SourceMaximum,
     SourceMaxPool,
+    SourceMinimum,
+    SourceMultiply,
+    SourcePad,
+    SourcePositionAffine,
     SourceRelu,
+    SourceSlice,
+    SourceSoftmax,
+    SourceSubtract,
+    SourceTopK,
+    SourceUpsample,
+    SourceZeroStuff,
 )
+from intaglio.ops.window import Window
 from intaglio.passes.insert_quantisers import last_layers
 
 
@@ -37,51 +51,83 @@ def run_integers(graph: Graph, inputs: dict[str, np.ndarray]) -> dict[str, np.nd
 
 def evaluate(graph: Graph, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every tensor of a source graph in float64, channels last."""
-    values = {name: torch.tensor(value, dtype=torch.float64) for name, value in inputs.items()}
+    values = {name: np.asarray(value, dtype=np.float64) for name, value in inputs.items()}
     for node in graph.nodes:
         values[node.name] = _evaluate(node.op, *(values[name] for name in node.inputs))
-    return {name: value.numpy() for name, value in values.items()}
+        assert values[node.name].shape[1:] == graph.types[node.name].shape, node
+    return values
 
 
-def _evaluate(op: Op, x: torch.Tensor, *others: torch.Tensor) -> torch.Tensor:
+def _evaluate(op: Op, x: np.ndarray, *others: np.ndarray) -> np.ndarray:
     match op:
         case SourceConv2d():
-            image = _padded(x, op.padding, 0.0)
-            weight = torch.tensor(op.weight * _scales(op, 4)).permute(0, 3, 1, 2)
-            return F.conv2d(image, weight, torch.tensor(op.bias), stride=op.stride).permute(0, 2, 3, 1)
+            weight = op.weight * _scales(op, 4)
+            kernel, groups = weight.shape[1:3], op.groups
+            window = Window(kernel, op.stride, op.padding, op.dilation)
+            parts = zip(np.split(x, groups, axis=-1), np.split(weight, groups), strict=True)
+            made = [np.tensordot(window.view(image, 0), w, axes=((3, 4, 5), (1, 2, 3))) for image, w in parts]
+            return np.concatenate(made, axis=-1) + op.bias
         case SourceLinear():
-            return F.linear(x, torch.tensor(op.weight * _scales(op, 2)), torch.tensor(op.bias))
+            return x @ (op.weight * _scales(op, 2)).T + op.bias
         case BatchNorm():
-            spread = np.sqrt(op.variance + op.epsilon)
-            return (x - torch.tensor(op.mean)) / torch.tensor(spread) * torch.tensor(op.weight) + torch.tensor(op.bias)
+            return (x - op.mean) / np.sqrt(op.variance + op.epsilon) * op.weight + op.bias
         case Affine():
-            return x * torch.tensor(op.multiplier) + torch.tensor(op.shift)
+            return x * np.asarray(op.multiplier, float) + np.asarray(op.shift, float)
+        case SourcePositionAffine():
+            return x * np.asarray(op.multiplier, float) + np.asarray(op.shift, float)
         case SourceRelu():
-            return F.relu(x)
+            return np.maximum(x, 0)
+        case SourceActivation():
+            return FUNCTIONS[op.function].fast(x, *op.parameters.T)
         case SourceMaxPool():
-            image = _padded(x, op.padding, -torch.inf)
-            return F.max_pool2d(image, op.kernel, op.stride).permute(0, 2, 3, 1)
+            return Window(op.kernel, op.stride, op.padding).view(x, -np.inf).max(axis=(3, 4))
         case SourceAvgPool():
-            image = _padded(x, op.padding, 0.0)
-            return F.avg_pool2d(image, op.kernel, op.stride, divisor_override=op.divisor).permute(0, 2, 3, 1)
+            total = Window(op.kernel, op.stride, op.padding).view(x, 0).sum(axis=(3, 4))
+            return total / (op.divisor if op.counts is None else op.counts[..., None])
         case SourceFlatten():
             return x.reshape(len(x), -1)
+        case SourceGather():
+            return x.reshape(len(x), -1)[:, op.index].reshape(len(x), *op.shape)
+        case SourceSlice():
+            x = x[..., op.channels]
+            return x if x.ndim == 2 else x[:, slice(*op.rows), slice(*op.columns)]
+        case SourcePad():
+            top, bottom, left, right = op.padding
+            return np.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)), constant_values=op.value)
+        case SourceUpsample():
+            return x.repeat(op.factors[0], axis=1).repeat(op.factors[1], axis=2)
+        case SourceZeroStuff():
+            (down, right), (_, height, width, _) = op.factors, x.shape
+            made = np.zeros((len(x), (height - 1) * down + 1, (width - 1) * right + 1, x.shape[-1]))
+            made[:, ::down, ::right] = x
+            return made
         case SourceAdd():
             return x + others[0]
+        case SourceSubtract():
+            return x - others[0]
+        case SourceMultiply():
+            return x * others[0]
+        case SourceMaximum():
+            return np.maximum(x, others[0])
+        case SourceMinimum():
+            return np.minimum(x, others[0])
+        case SourceConcat():
+            return np.concatenate([x, *others], axis=-1)
+        case SourceSoftmax():
+            powers = np.exp(x - x.max(axis=-1, keepdims=True))
+            return powers / powers.sum(axis=-1, keepdims=True)
+        case SourceTopK():
+            index = np.argsort(-x if op.largest else x, axis=-1, kind="stable")[:, : op.k]
+            return np.take_along_axis(x, index, axis=-1) if op.values else index.astype(float)
         case SourceArgmax():
-            return x.argmax(dim=1, keepdim=True).double()
+            return x.argmax(axis=1)[:, None].astype(float)
         case Quantise():
-            return torch.clamp(torch.floor(x / op.scale + 0.5), op.lo, op.hi) * op.scale
+            return np.clip(np.floor(x / op.scale + 0.5), op.lo, op.hi) * op.scale
     raise AssertionError(op.name)
 
 
 def _scales(op, axes: int) -> np.ndarray:
     return np.ones(1) if op.weight_scale is None else op.weight_scale.reshape(-1, *(1,) * (axes - 1))
-
-
-def _padded(x: torch.Tensor, padding: tuple[int, int, int, int], fill: float) -> torch.Tensor:
-    top, bottom, left, right = padding
-    return F.pad(x.permute(0, 3, 1, 2), (left, right, top, bottom), value=fill)
 
 
 class Builder:

@@ -20,23 +20,31 @@ TORCH = str(Path(torch.__file__).parent) + os.sep
 HERE = str(Path(__file__).parent) + os.sep
 
 
-def export(net: nn.Module, example: Tensor) -> ExportedProgram:
-    """The network in eval mode as a graph of ATen operators. The module is left as it was found."""
-    _check_example(example)
+def export(net: nn.Module, example: Tensor | tuple[Tensor, ...]) -> ExportedProgram:
+    """The network in eval mode as a graph of ATen operators. The module is left as it was found.
+
+    example: its input, or a tuple where it takes several.
+    """
+    inputs = tuple(example) if isinstance(example, tuple | list) and len(example) else (example,)
+    for one in inputs:
+        _check_example(one)
+    if len({len(one) for one in inputs}) > 1:
+        raise IntaglioError("the example inputs have batches of different size", hint="one batch size for all inputs")
     _check_finite(net)
     with evaluating(net), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's advice on how the network is run: it will not run there
         try:
-            net(example)
+            net(*inputs)
         except Exception as error:
-            shape = tuple(example.shape)
+            shapes = " and ".join(str(tuple(one.shape)) for one in inputs)
             raise IntaglioError(
-                f"the network does not take an input of shape {shape} ({_first_line(error)})",
+                f"the network does not take an input of shape {shapes} ({_first_line(error)})",
                 where=_user_frame(error.__traceback__),
-                hint="give an example as the network takes it: (1, channels, height, width) or (1, features)",
+                hint="give an example as the network takes it: (1, channels, height, width), (1, channels, length) "
+                "or (1, features)",
             ) from None
         try:
-            return torch.export.export(net, (example,), strict=False)
+            return torch.export.export(net, inputs, strict=False)
         except Exception as error:
             raise IntaglioError(
                 f"torch.export cannot trace this network ({_first_line(error)})",
@@ -94,10 +102,11 @@ def _innermost(node: fx.Node) -> tuple[str, str]:
 def _check_example(example: object) -> None:
     if not isinstance(example, Tensor):
         raise IntaglioError(f"the example input is a {type(example).__name__}", hint="give a torch.Tensor")
-    if example.dim() not in (2, 4):
+    if example.dim() not in (2, 3, 4):
         raise IntaglioError(
             f"the example input has shape {tuple(example.shape)}",
-            hint="give it a batch axis: (1, channels, height, width) for images, (1, features) for vectors",
+            hint="give it a batch axis: (1, channels, height, width) for images, (1, channels, length) for signals, "
+            "(1, features) for vectors",
         )
     if not example.is_floating_point():
         raise IntaglioError(f"the example input is {example.dtype}", hint="give real values: example.float()")

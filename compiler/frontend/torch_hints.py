@@ -2,42 +2,40 @@
 
 from __future__ import annotations
 
-RELU = "nn.ReLU (it is followed by a quantiser, which also clips from above)"
 LOGITS = "leave it off and train on the logits (nn.CrossEntropyLoss); torch.argmax picks the same class"
 NORM = "nn.BatchNorm2d or nn.BatchNorm1d, which become a constant per channel"
 POOL = "nn.MaxPool2d, nn.AvgPool2d or nn.AdaptiveAvgPool2d"
-ORDER = "keep channels where they are (N, C, H, W), and nn.Flatten before the first nn.Linear"
-CONSTANT = "put the constant into the weights or the bias of the neighbouring layer"
-LAYERS = "nn.Linear and nn.Conv2d layers"
-FLAT = "nn.Flatten, from (N, C, H, W) to (N, C*H*W)"
+LAYERS = "nn.Linear, nn.Conv1d and nn.Conv2d layers"
+PAD = "padding=... of the nn.Conv2d that follows, with padding_mode='zeros', or F.pad with mode='constant'"
+NEAREST = "nn.Upsample(mode='nearest') with a whole-numbered factor, or nn.ConvTranspose2d"
+TABLE_OF_INPUTS = "a multiplication, or a function such as nn.Sigmoid, which becomes a table"
 SUPPORTED = (
-    "Linear, Conv2d, BatchNorm1d/2d, ReLU, MaxPool2d, AvgPool2d, AdaptiveAvgPool2d, "
-    "Flatten, residual +, Dropout, Identity, argmax"
+    "Linear, Conv1d/2d (groups, dilation), ConvTranspose1d/2d, BatchNorm1d/2d, MaxPool1d/2d, AvgPool1d/2d, "
+    "AdaptiveAvgPool, AdaptiveMaxPool, mean, sum and amax over the image, Upsample(nearest), ConstantPad, "
+    "ReLU, ReLU6, Hardtanh, clamp, LeakyReLU, PReLU, ELU, SELU, CELU, GELU, SiLU, Mish, Sigmoid, Tanh, Hardsigmoid, "
+    "Hardswish, Softplus, Softsign, LogSigmoid, Threshold, Hardshrink, Softshrink, GLU, abs, square, "
+    "+ - * of two tensors, maximum, minimum, + - * / with constants, cat, stack, slices, split, chunk, reshape, "
+    "permute, PixelShuffle, ChannelShuffle, Flatten, Dropout, Identity, Softmax, argmax, topk"
 )
 
 TABLE = (
-    (
-        "sigmoid tanh gelu silu elu selu celu leaky_relu prelu hardtanh relu6 hardswish hardsigmoid mish softplus "
-        "clamp clamp_min clamp_max threshold rrelu logsigmoid abs",
-        RELU,
-    ),
-    ("softmax _softmax log_softmax _log_softmax", LOGITS),
     ("layer_norm native_layer_norm group_norm instance_norm rms_norm local_response_norm", NORM),
-    ("max_pool1d avg_pool1d max_pool3d avg_pool3d lp_pool2d adaptive_max_pool2d amax fractional_max_pool2d", POOL),
-    ("permute transpose movedim t swapaxes channel_shuffle pixel_shuffle numpy_T mT", ORDER),
-    ("mul sub div rsub neg pow sqrt exp log reciprocal", CONSTANT),
-    ("matmul mm bmm addmm einsum baddbmm", "nn.Linear, with its weights in a parameter"),
-    ("conv1d conv3d conv_tbc", "nn.Conv2d (a 1-D signal is an image of height 1)"),
-    ("squeeze unsqueeze unflatten", FLAT),
-    ("lstm gru rnn_tanh rnn_relu multi_head_attention_forward scaled_dot_product_attention", LAYERS),
-    ("max topk sort min argmin", "torch.argmax(x, dim=1) at the end of the network"),
-    ("conv_transpose2d", "nn.Conv2d; nothing enlarges an image"),
-    ("upsample_nearest2d upsample_bilinear2d upsample_bicubic2d", "leave it off; nothing enlarges an image"),
-    ("max_pool2d_with_indices", "nn.MaxPool2d with return_indices=False"),
-    ("pad constant_pad_nd", "padding=... of the nn.Conv2d that follows, with padding_mode='zeros'"),
-    ("cat stack", "a residual addition (x + y) of two branches with the same channels"),
-    ("embedding", "feed real values: one-hot vectors into nn.Linear"),
-    ("sum", "x.mean(dim=(2, 3)), or nn.AdaptiveAvgPool2d(1)"),
+    ("max_pool3d avg_pool3d lp_pool1d lp_pool2d fractional_max_pool2d adaptive_avg_pool3d", POOL),
+    ("sqrt rsqrt exp2 log log2 log10 log1p reciprocal", TABLE_OF_INPUTS),
+    ("matmul mm bmm addmm einsum baddbmm dot outer", "nn.Linear, with its weights in a parameter"),
+    ("conv3d conv_transpose3d conv_tbc", "nn.Conv2d or nn.Conv1d"),
+    ("lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell", LAYERS),
+    ("multi_head_attention_forward scaled_dot_product_attention _native_multi_head_attention", LAYERS),
+    ("sort argsort min argmin kthvalue median", "torch.argmax(x, dim=1) or torch.topk at the end of the network"),
+    ("upsample_bilinear2d upsample_bicubic2d upsample_linear1d grid_sampler grid_sampler_2d", NEAREST),
+    ("max_pool2d_with_indices max_pool1d_with_indices max_unpool2d", "nn.MaxPool2d with return_indices=False"),
+    ("reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d", PAD),
+    ("embedding embedding_bag one_hot", "feed real values: one-hot vectors into nn.Linear"),
+    ("where gt lt ge le eq ne masked_fill", "nn.ReLU, nn.Hardtanh, torch.maximum: no branches on values"),
+    ("index index_select gather scatter take", "slices with constant bounds: x[:, a:b]"),
+    ("unfold im2col col2im fold", "nn.Conv2d, whose windows the hardware makes itself"),
+    ("copy_ fill_ zero_ slice_scatter select_scatter index_put", "torch.cat of the parts, instead of writing into one"),
+    ("cumsum cumprod norm linalg_vector_norm var std", "x.mean(dim=(2, 3)), or nn.BatchNorm2d"),
 )
 HINTS = {operator: hint for operators, hint in TABLE for operator in operators.split()}
 
