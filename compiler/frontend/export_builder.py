@@ -183,7 +183,7 @@ class Builder:
     # -- constants -------------------------------------------------------------------------------------------------
     def constant(self, values: Any, dtype: int = FLOAT) -> str:
         name = self.fresh("constant")
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(values, NUMPY[dtype]), name))
+        self.constants.append(numpy_helper.from_array(np.array(values, NUMPY[dtype], order="C"), name))
         return name
 
     def per_channel(self, values: Sequence[Fraction], kind: TensorType, wide: bool) -> str:
