@@ -24,7 +24,8 @@ class Kernel:
     """Every choice of HOW an operator is built, none of WHAT it computes.
 
     pe: outputs computed side by side. simd: inputs consumed side by side. memory: where parameters and buffers live
-    (`auto`, `lutram`, `bram`). multiplier: `lut` or `dsp`. compare: `parallel`. stages: registers in the adder tree.
+    (`auto`, `lutram`, `bram`). multiplier: `lut`, `dsp`, or `xnor` where weights are -1 or +1 and inputs one bit.
+    compare: `parallel`. stages: registers in the adder tree.
     """
 
     pe: int = 1

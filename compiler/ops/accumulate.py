@@ -4,20 +4,46 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..ir import Int64, TensorType
+from ..errors import IntaglioError
+from ..ir import Array, Int64, TensorType
+
+WIDEST = 62
+"""Bits of the widest accumulator: whatever is computed on the way to it still fits int64."""
 
 
 def bounds(weight: Int64, bias: Int64, x: TensorType, *, may_pad: bool) -> tuple[Int64, Int64]:
     """Proven bounds, per output channel, of bias + weight . x.
 
-    weight: (outputs, ..., inputs), the last axis meeting x's channels. With `may_pad` an input may also be 0.
+    weight: (outputs, ..., inputs of a group), the last axis meeting the channels of its output's group. With `may_pad`
+    an input may also be 0. Raises IntaglioError for accumulators of more than `WIDEST` bits.
     """
-    lo, hi = x.lo_array, x.hi_array
+    lo, hi = input_bounds(weight, x)
     if may_pad:
         lo, hi = np.minimum(lo, 0), np.maximum(hi, 0)
-    positive = np.maximum(weight, 0).reshape(len(bias), -1, x.channels).sum(axis=1)
-    negative = np.minimum(weight, 0).reshape(len(bias), -1, x.channels).sum(axis=1)
-    return bias + positive @ lo + negative @ hi, bias + positive @ hi + negative @ lo
+    flat = weight.reshape(len(bias), -1, weight.shape[-1])
+    positive, negative = np.maximum(flat, 0).sum(axis=1), np.minimum(flat, 0).sum(axis=1)
+    reach = np.maximum(np.abs(lo), np.abs(hi)).astype(np.float64)
+    heaviest = _dots(positive - negative, reach) + np.abs(bias.astype(np.float64))
+    if heaviest.max(initial=0) >= 2.0 ** (WIDEST - 1):
+        bits = int(np.frexp(heaviest.max())[1]) + 1
+        hint = "quantise weights, bias or activations to fewer bits"
+        raise IntaglioError(f"sums of {bits} bits: {WIDEST} is the widest accumulator", hint=hint)
+    return _dots(positive, lo) + _dots(negative, hi) + bias, _dots(positive, hi) + _dots(negative, lo) + bias
+
+
+def _dots(weight: Array, ends: Array) -> Array:
+    """The sums of products along the last axis, of one row of `ends` or one per output."""
+    return weight @ ends[0] if len(ends) == 1 else np.asarray((weight * ends).sum(axis=1))
+
+
+def input_bounds(weight: Int64, x: TensorType) -> tuple[Int64, Int64]:
+    """The bounds of the inputs that each output reads: (1 or outputs, inputs of a group), the groups being in order."""
+    inputs = weight.shape[-1]
+    groups = x.channels // inputs
+    lo, hi = x.lo_array.reshape(groups, inputs), x.hi_array.reshape(groups, inputs)
+    if groups == 1:
+        return lo, hi
+    return lo.repeat(len(weight) // groups, axis=0), hi.repeat(len(weight) // groups, axis=0)
 
 
 def free_labels(inputs: int, outputs: int) -> tuple[tuple[Int64, ...], Int64]:

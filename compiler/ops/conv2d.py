@@ -1,4 +1,4 @@
-"""conv2d: a dense layer at every window of an image; padding is 0.
+"""conv2d: a dense layer at every window of an image, in groups of channels that do not mix; padding is 0.
 
 Kernels, `pe` outputs per step, in two forms:
 
@@ -6,125 +6,206 @@ Kernels, `pe` outputs per step, in two forms:
   the window are read per step; output folds outside, positions and input folds inside. Loading goes on meanwhile.
 - window, simd = all inputs of a window: the padded image shifts through a line of pixels, a position per step, and all
   taps of the window are multiplied at once; a complete window takes one step per output fold.
+
+In groups, `simd` counts the inputs of all groups that a step takes side by side. One group is folded as a layer of its
+own, `pe` and `simd` dividing what it has; or any number of whole groups, the spare ones of the last fold being zero, lie
+side by side (of a depthwise layer: any number of channels). Folds of groups come one after the other, in the order of
+their channels; in the window form a beat is a fold of groups, and a position takes as many beats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
-from .accumulate import bounds, free_labels
+from ..ir import Array, Int64, Kernel, Op, Parts, Program, TensorType
+from .accumulate import bounds, conv_labels
+from .conv2d_parts import row_params, row_parts, window_params, window_parts
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, conv_executor
-from .hardware import VERILOG_STYLE, buffer_parts, distinct_lanes, folds, memory_style, stream_params, width_of
-from .multiply_accumulate import LATENCY, check_kernel, mac_params, mac_parts, multiplier_choices
+from .hardware import distinct_lanes, folds, stream_params
+from .multiply_accumulate import LATENCY, check_kernel, check_multiplier, mac_params, mac_parts, multiplier_choices
 from .sliding import Raster, RowBuffer
 from .window import Padding, Pair, Window
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Conv2d(Op, name="conv2d"):
-    """weight: (outputs, kernel height, kernel width, inputs), bias: (outputs,). padding: top, bottom, left, right."""
+    """weight: (outputs, kernel height, kernel width, inputs of a group), bias: (outputs,). padding: top, bottom, left,
+    right. Output o belongs to group o // (outputs / groups), which reads the channels at its place.
+    """
 
     weight: Int64
     bias: Int64
     stride: Pair = (1, 1)
     padding: Padding = (0, 0, 0, 0)
     scale: Fraction | None = None
+    dilation: Pair = (1, 1)
+    groups: int = 1
 
     @property
     def window(self) -> Window:
-        return Window((self.weight.shape[1], self.weight.shape[2]), self.stride, self.padding)
+        return Window((self.weight.shape[1], self.weight.shape[2]), self.stride, self.padding, self.dilation)
+
+    @property
+    def group_inputs(self) -> int:
+        return self.weight.shape[3]
+
+    @property
+    def group_outputs(self) -> int:
+        return len(self.bias) // self.groups
 
     def infer(self, x: TensorType) -> TensorType:
         shape = self.window.output_shape(x, len(self.bias), "conv2d")
-        if x.channels != self.weight.shape[3]:
-            raise IntaglioError(f"conv2d takes {self.weight.shape[3]} channels, not {x.channels}")
+        if x.channels != self.group_inputs * self.groups:
+            raise IntaglioError(f"conv2d takes {self.group_inputs * self.groups} channels, not {x.channels}")
+        if self.groups < 1 or len(self.bias) % self.groups:
+            raise IntaglioError(f"{len(self.bias)} outputs do not fall into {self.groups} equal groups")
         lo, hi = bounds(self.weight, self.bias, x, may_pad=self.window.covers_padding())
         return TensorType.integer(shape, lo, hi, self.scale)
 
     def run(self, x: Array) -> Array:
         windows = self.window.view(x, 0)
-        rows = windows.reshape(*windows.shape[:3], -1)
-        return integers(matmul(rows, self.weight.reshape(len(self.bias), -1).T, magnitude_of(x))) + self.bias
+        weight = self.weight.reshape(self.groups, self.group_outputs, -1)
+        inputs, magnitude = self.group_inputs, magnitude_of(x)
+        sums = []
+        for group, matrix in enumerate(weight):
+            rows = windows[..., group * inputs : (group + 1) * inputs].reshape(*windows.shape[:3], -1)
+            sums.append(integers(matmul(rows, matrix.T, magnitude)))
+        return np.asarray(np.concatenate(sums, axis=-1) + self.bias)
 
     def executor(self, x: TensorType) -> Executor:
         return conv_executor(self.weight, self.bias, self.window, x, self.run)
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
-        return free_labels(x.channels, len(self.bias))
+        return conv_labels(x.channels, len(self.bias), self.groups)
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        weight = self.weight[out][..., ins[0]]
-        return type(self)(np.ascontiguousarray(weight), self.bias[out], self.stride, self.padding, self.scale)
+        inputs, groups = ins[0], self.groups
+        if groups > 1 and self.group_inputs == 1:
+            groups, inputs = len(inputs), inputs[:1] * 0
+        elif groups > 1:
+            inputs = inputs[inputs < self.group_inputs]  # the same places in every group
+        weight = np.ascontiguousarray(self.weight[out][..., inputs])
+        return replace(self, weight=weight, bias=self.bias[out], groups=groups)
 
+    # -- how it may be built ---------------------------------------------------------------------------------------
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
-        lanes = range(1, len(self.bias) + 1)
-        return (Kernel(pe=pe, simd=simd) for pe in lanes for simd in self._simds(list(range(1, x.channels + 1))))
+        lanes = range(1, len(self.bias) + 1), range(1, x.channels + 1)
+        pairs = self._group_lanes(range(2, self.groups + 1)) if self.groups > 1 else self._lanes(*map(list, lanes))
+        return (Kernel(pe=pe, simd=simd) for pe, simd in pairs)
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
-        simds = self._simds(distinct_lanes(x.channels))
-        return multiplier_choices(self.weight, x, (simds, distinct_lanes(len(self.bias))))
+        if self.groups > 1:
+            side = [count for count in distinct_lanes(self.groups) if count > 1]
+            return multiplier_choices(self.weight, x, self._group_lanes(side))
+        lanes = self._lanes(distinct_lanes(len(self.bias)), distinct_lanes(x.channels))
+        return multiplier_choices(self.weight, x, lanes)
 
-    def _simds(self, folded: list[int]) -> list[int]:
-        """Those of the rows form, and the one of the window form; of a 1x1 kernel they would be the same."""
-        whole = self.weight[0].size
-        return folded if whole in folded or self._opens_in_padding() else [*folded, whole]
+    @property
+    def _whole(self) -> int:
+        """Inputs that an output reads."""
+        return int(self.weight[0].size)
+
+    def _lanes(self, outputs: list[int], inputs: list[int]) -> Iterator[tuple[int, int]]:
+        """(pe, simd) of the rows form, and of the window form; of a 1x1 kernel they would be the same."""
+        rows_only = self._whole in inputs or self._opens_in_padding()
+        return product(outputs, inputs if rows_only else [*inputs, self._whole])
+
+    def _group_lanes(self, side: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """(pe, simd) of folds of one group, and of so many whole groups side by side."""
+        yield from self._lanes(_divisors(self.group_outputs), _divisors(self.group_inputs))
+        for pe, simd in self._lanes([self.group_outputs], [self.group_inputs]):
+            yield from ((count * pe, count * simd) for count in side)
 
     def _opens_in_padding(self) -> bool:
         """Is the first window complete before the first pixel: would the window form send it before a frame comes?"""
-        (rows, columns), (top, _, left, _) = self.window.kernel, self.window.padding
+        (rows, columns), (top, _, left, _) = self.window.span, self.window.padding
         return (rows - 1, columns - 1) < (top, left)
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
-        return (min(kernel.simd, x.channels),), kernel.pe
+        side, terms = self._side(kernel), self._terms(kernel)
+        return (side * min(terms, self.group_inputs),), kernel.pe
+
+    def _side(self, kernel: Kernel) -> int:
+        """Whole groups side by side."""
+        return max(1, kernel.pe // self.group_outputs) if self.groups > 1 else 1
+
+    def _terms(self, kernel: Kernel) -> int:
+        """Inputs of each output and step."""
+        return kernel.simd // self._side(kernel)
+
+    def _mac(self, kernel: Kernel) -> Kernel:
+        """The multiply-accumulate part: `simd` terms per output. Groups make trees of fewer terms, so fewer registers."""
+        terms = self._terms(kernel)
+        return replace(kernel, simd=terms, stages=min(kernel.stages, (terms - 1).bit_length() + 1))
 
     def _form(self, kernel: Kernel, x: TensorType) -> RowBuffer | Raster:
         """How the windows come about. Raises IntaglioError for an illegal kernel."""
+        self._check(kernel, x)
+        rows, columns, _ = self.window.output_shape(x, len(self.bias), "conv2d")
+        turns, groups = folds(len(self.bias), kernel.pe), folds(self.groups, self._side(kernel))
+        if self._terms(kernel) > self.group_inputs:
+            return Raster(self.window, x.shape[0], x.shape[1], rows, columns, turns // groups, groups)
+        beats = folds(x.channels, self.lanes(kernel, x)[0][0])
+        return RowBuffer(self.window, x.shape[0], x.shape[1], rows, columns, beats, turns, groups)
+
+    def _check(self, kernel: Kernel, x: TensorType) -> None:
         check_kernel(kernel, len(self.bias), kernel.simd)
-        whole = self.weight[0].size
-        if not (1 <= kernel.simd <= x.channels or kernel.simd == whole):
-            hint = f"choose 1 to {x.channels}, or {whole} for a whole window per step"
-            raise IntaglioError(f"a conv2d of {x.channels} channels cannot take {kernel.simd} side by side", hint=hint)
-        if kernel.simd > x.channels and self._opens_in_padding():
-            hint = f"choose a simd of 1 to {x.channels}"
+        check_multiplier(kernel, self.weight, x)
+        side, terms, inputs = self._side(kernel), self._terms(kernel), self.group_inputs
+        if self.groups == 1 and not (1 <= terms <= inputs or terms == self._whole):
+            hint = f"choose 1 to {inputs}, or {self._whole} for a whole window per step"
+            raise IntaglioError(f"a conv2d of {inputs} channels cannot take {kernel.simd} side by side", hint=hint)
+        if self.groups > 1 and (kernel.pe, kernel.simd) not in self._group_lanes([side] * (side > 1)):
+            hint = (
+                f"choose a pe that divides {self.group_outputs} and a simd that divides {inputs} (or {self._whole} for "
+            )
+            hint += f"a whole window per step), or {self.group_outputs} and {inputs} (or {self._whole}) times as many groups"
+            wrong = f"pe {kernel.pe} and simd {kernel.simd} do not fit {self.groups} groups of {inputs} channels"
+            raise IntaglioError(wrong, hint=hint)
+        if terms > inputs and self._opens_in_padding():
+            hint = f"choose a simd of 1 to {inputs}"
             raise IntaglioError("windows that hold nothing but padding cannot be taken whole", hint=hint)
         if x.dtype is not None and x.dtype.bipolar and self.window.covers_padding():
             raise IntaglioError("a bipolar image has no 0 to pad with", hint="pad with -1 or +1 before it is quantised")
-        rows, columns, _ = self.window.output_shape(x, len(self.bias), "conv2d")
-        turns = folds(len(self.bias), kernel.pe)
-        if kernel.simd > x.channels:
-            return Raster(self.window, x.shape[0], x.shape[1], rows, columns, turns)
-        beats = folds(x.channels, kernel.simd)
-        return RowBuffer(self.window, x.shape[0], x.shape[1], rows, columns, beats, turns)
 
     def program(self, kernel: Kernel, x: TensorType) -> Program:
-        return self._form(kernel, x).program(LATENCY + kernel.stages)
+        return self._form(kernel, x).program(LATENCY + self._mac(kernel).stages)
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return self._form(kernel, x).steps
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        form = self._form(kernel, x)
-        parts = mac_parts(self.weight, self.bias, kernel, x, self.infer(x))
-        return parts + (_row_parts(form, kernel, x) if isinstance(form, RowBuffer) else _window_parts(form, x))
+        form, lanes = self._form(kernel, x), self.lanes(kernel, x)[0][0]
+        parts = mac_parts(self.weight, self.bias, self._mac(kernel), x, self.infer(x))
+        word = lanes * x.bits
+        return parts + (row_parts(form, kernel, word) if isinstance(form, RowBuffer) else window_parts(form, word))
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         form, out = self._form(kernel, x), self.infer(x)
         context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
-        context |= mac_params(self.weight, self.bias, kernel, x, out)
+        context |= mac_params(self.weight, self.bias, self._mac(kernel), x, out)
         (kernel_rows, kernel_columns), (down, right) = self.window.kernel, self.window.stride
         reach = form.reach
         context |= {
             "steps": form.steps,
+            "side": self._side(kernel),
+            "groups": self.groups,
+            "group_inputs": self.group_inputs,
+            "group_outputs": self.group_outputs,
             "kernel_rows": kernel_rows,
             "kernel_columns": kernel_columns,
+            "span_rows": self.window.span[0],
+            "span_columns": self.window.span[1],
+            "dilation_down": self.dilation[0],
+            "dilation_right": self.dilation[1],
             "stride_down": down,
             "stride_right": right,
             "pad_top": reach[0],
@@ -136,88 +217,9 @@ class Conv2d(Op, name="conv2d"):
             "out_rows": out.shape[0],
             "out_columns": out.shape[1],
         }
-        return context | (_row_params(form, kernel, x) if isinstance(form, RowBuffer) else _window_params(form))
+        word = context["ins"][0]["width"]
+        return context | (row_params(form, kernel, word) if isinstance(form, RowBuffer) else window_params(form))
 
 
-def _row_params(form: RowBuffer, kernel: Kernel, x: TensorType) -> dict[str, Any]:
-    top, _, left, _ = form.window.padding
-    return {
-        "form": "rows",
-        "folds": form.folds,
-        "fold_bits": width_of(form.folds),
-        "row_bits": width_of(form.row_numbers),
-        "column_bits": width_of(form.column_numbers),
-        "slots": form.slots,
-        "holds_image": form.slots == form.rows,
-        "buffer_bits": width_of(form.depth),
-        "line_bits": width_of(form.depth + 1),
-        "line_start": form.slot_start(-top),
-        "line_stride": form.slot_start(form.window.stride[0]),
-        "offset_start": -left * form.folds % (1 << width_of(form.depth)),
-        "buffer_ram_style": VERILOG_STYLE[memory_style(form.depth, kernel.simd * x.bits, kernel)],
-    }
-
-
-def _row_parts(form: RowBuffer, kernel: Kernel, x: TensorType) -> Parts:
-    """The buffer, where loading stands, where the window is, where in it the next step reads."""
-    row, column, fold = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.folds)
-    address, line, word = width_of(form.depth), width_of(form.depth + 1), kernel.simd * x.bits
-    parts = [
-        *buffer_parts(form.depth, word, kernel),
-        Part("counter", 1, {"bits": address}),
-        Part("counter", 2, {"bits": row}),
-        Part("counter", 2, {"bits": column}),
-        Part("counter", 2, {"bits": line}),
-        Part("register", 2, {"bits": row}),
-        Part("register", 2, {"bits": column}),
-        Part("register", 2, {"bits": address}),
-        Part("adder", 2, {"bits": row}),
-        Part("adder", 2, {"bits": column}),
-        Part("adder", 3, {"bits": address}),
-        Part("comparator", 4, {"bits": row}),
-        Part("comparator", 2, {"bits": column}),
-        Part("control"),
-    ]
-    parts += [Part("counter", 2, {"bits": fold})] if form.folds > 1 else []
-    parts += [Part("counter", 1, {"bits": width_of(form.turns)})] if form.turns > 1 else []
-    return (*parts, *_padding_parts(form, row, column, word))
-
-
-def _window_params(form: Raster) -> dict[str, Any]:
-    return {
-        "form": "window",
-        "rows": form.rows,
-        "columns": form.columns,
-        "gap": form.gap,
-        "row_bits": width_of(form.rows + form.window.stride[0]),
-        "column_bits": width_of(form.columns + form.window.stride[1]),
-    }
-
-
-def _window_parts(form: Raster, x: TensorType) -> Parts:
-    """The line with its taps, the place in the raster, and the place where the next window is complete."""
-    (kernel_rows, kernel_columns), (down, right) = form.window.kernel, form.window.stride
-    row, column, pixel = width_of(form.rows + down), width_of(form.columns + right), x.channels * x.bits
-    parts = [
-        Part("register", kernel_rows * kernel_columns, {"bits": pixel}),
-        Part("counter", 2, {"bits": row}),
-        Part("counter", 2, {"bits": column}),
-        Part("comparator", 1, {"bits": row}),
-        Part("comparator", 1, {"bits": column}),
-        Part("control"),
-    ]
-    if kernel_rows > 1 and form.gap:
-        parts.append(Part("shift_line", kernel_rows - 1, {"depth": form.gap, "width": pixel}))
-    parts += [Part("counter", 1, {"bits": width_of(form.turns)})] if form.turns > 1 else []
-    return (*parts, *_padding_parts(form, row, column, pixel))
-
-
-def _padding_parts(form: RowBuffer | Raster, row: int, column: int, word: int) -> Parts:
-    """Is this a pixel or padding, and the choice between the pixel and 0."""
-    if not any(form.reach):
-        return ()
-    return (
-        Part("constant_comparator", 1, {"bits": row}),
-        Part("constant_comparator", 1, {"bits": column}),
-        Part("mux", 1, {"inputs": 2, "bits": word}),
-    )
+def _divisors(count: int) -> list[int]:
+    return [n for n in range(1, count + 1) if count % n == 0]

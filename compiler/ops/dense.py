@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +20,7 @@ from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, dense_executor
 from .hardware import VERILOG_STYLE, buffer_parts, distinct_lanes, folds, memory_style, stream_params, width_of
-from .multiply_accumulate import LATENCY, check_kernel, mac_params, mac_parts, multiplier_choices
+from .multiply_accumulate import LATENCY, check_kernel, check_multiplier, mac_params, mac_parts, multiplier_choices
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,7 +55,7 @@ class Dense(Op, name="dense"):
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         outputs, inputs = self.weight.shape
-        return multiplier_choices(self.weight, x, (distinct_lanes(inputs), distinct_lanes(outputs)))
+        return multiplier_choices(self.weight, x, product(distinct_lanes(outputs), distinct_lanes(inputs)))
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return x.pixels * folds(self.weight.shape[1], kernel.simd) * folds(len(self.bias), kernel.pe)
@@ -63,7 +64,7 @@ class Dense(Op, name="dense"):
         return (kernel.simd,), kernel.pe
 
     def program(self, kernel: Kernel, x: TensorType) -> Program:
-        self._check(kernel)
+        self._check(kernel, x)
         outputs, inputs = self.weight.shape
         beats, turns = folds(inputs, kernel.simd), folds(outputs, kernel.pe)
         pixel = np.arange(x.pixels, dtype=np.int64)[:, None] * (beats * turns)
@@ -72,7 +73,7 @@ class Dense(Op, name="dense"):
         return Program(x.pixels * beats * turns, (reads,), writes, LATENCY + kernel.stages)
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        self._check(kernel)
+        self._check(kernel, x)
         beats, turns = folds(self.weight.shape[1], kernel.simd), folds(len(self.bias), kernel.pe)
         word = kernel.simd * x.bits
         parts = [*mac_parts(self.weight, self.bias, kernel, x, self.infer(x)), Part("register", 1, {"bits": word})]
@@ -83,7 +84,7 @@ class Dense(Op, name="dense"):
         return tuple(parts)
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
-        self._check(kernel)
+        self._check(kernel, x)
         out = self.infer(x)
         context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
         context |= mac_params(self.weight, self.bias, kernel, x, out)
@@ -91,8 +92,9 @@ class Dense(Op, name="dense"):
         context["buffer_ram_style"] = VERILOG_STYLE[memory_style(context["beats"], kernel.simd * x.bits, kernel)]
         return context
 
-    def _check(self, kernel: Kernel) -> None:
+    def _check(self, kernel: Kernel, x: TensorType) -> None:
         check_kernel(kernel, len(self.bias), kernel.simd)
+        check_multiplier(kernel, self.weight, x)
         inputs = self.weight.shape[1]
         if not 1 <= kernel.simd <= inputs:
             raise IntaglioError(f"simd is {kernel.simd}, but there are {inputs} inputs", hint=f"choose 1 to {inputs}")

@@ -26,8 +26,14 @@ COPY_NS = 0.4
 SEGMENT_NS = 6.0
 """Rough costs of one multiply-accumulate in BLAS, of one element copied, and of starting a contiguous run of them."""
 
+TAP_NS = 0.6
+"""Likewise, of one multiply-accumulate outside of BLAS."""
+
 BAND_LIMIT = 1 << 21
 """Elements of the largest banded weight matrix."""
+
+CHUNK = 1 << 16
+"""Elements of a result that is worked on in many rounds, so that it stays near."""
 
 
 def float_carrier(*magnitudes: int) -> npt.DTypeLike | None:
@@ -54,20 +60,126 @@ def dense_executor(weight: Int64, bias: Int64, x: TensorType, run: Executor) -> 
 
 
 def conv_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, run: Executor) -> Executor:
+    """A convolution, dense or in groups: whichever of its forms costs the least by a small cost model.
+
+    Groups may be multiplied together, so many at a time, in matrices that hold zeros between them; a depthwise
+    convolution also tap by tap.
+    """
+    dtype = float_carrier(_reach(weight, bias, x))
+    if dtype is None:
+        return run
+    groups = x.channels // weight.shape[3]
+    if groups == 1:
+        return _band_executor(weight, bias, window, x, dtype)
+    together = [n for n in range(1, groups + 1) if groups % n == 0]
+    costs = {n: _joined_cost(weight, groups, n) for n in together}
+    best = min(together, key=costs.__getitem__)
+    if weight.shape[3] == 1 and weight[..., 0].size * TAP_NS < costs[best]:
+        return _tap_executor(weight, bias, window, x, dtype)
+    joined = _joined(weight, groups, best)
+    if best == groups:
+        return _band_executor(joined, bias, window, x, dtype)
+    return _group_executor(joined, bias, window, x, dtype)
+
+
+def _joined_cost(weight: Int64, groups: int, together: int) -> float:
+    """Nanoseconds per output pixel with so many groups in one matrix."""
+    outputs, rows, columns, inputs = weight.shape
+    taps = rows * columns * groups // together
+    width = -(-outputs * together // groups // 16) * 16
+    return taps * (SEGMENT_NS + inputs * together * (COPY_NS + width * MULTIPLY_NS))
+
+
+def _joined(weight: Int64, groups: int, together: int) -> Int64:
+    """The same convolution in `groups / together` groups."""
+    outputs, rows, columns, inputs = weight.shape
+    result = np.zeros((outputs, rows, columns, together * inputs), np.int64)
+    for output in range(outputs):
+        first = output * groups // outputs % together * inputs
+        result[output, ..., first : first + inputs] = weight[output]
+    return result
+
+
+def _tap_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, dtype: npt.DTypeLike) -> Executor:
+    """A depthwise convolution, a multiply-accumulate of a whole image per tap, a few frames at a time."""
+    outputs, kernel_rows, kernel_columns, _ = weight.shape
+    height, width, _ = window.output_shape(x, outputs, "conv2d")
+    (down, right), (apart_down, apart_right) = window.stride, window.dilation
+    factors = np.ascontiguousarray(weight[..., 0].transpose(1, 2, 0).astype(dtype)).reshape(-1, outputs)
+    start, copies = bias.astype(dtype), outputs // x.channels
+    pad = _padder(window, x, 0, dtype)
+    chunk = max(1, CHUNK // (height * width * outputs))
+    places = [
+        (
+            slice(row * apart_down, row * apart_down + (height - 1) * down + 1, down),
+            slice(column * apart_right, column * apart_right + (width - 1) * right + 1, right),
+        )
+        for row in range(kernel_rows)
+        for column in range(kernel_columns)
+    ]
+
+    def execute(x: Any) -> Any:
+        image = pad(x) if copies == 1 else pad(x).repeat(copies, axis=-1)
+        result = np.empty((len(image), height, width, outputs), dtype)
+        term = np.empty((min(chunk, len(image)), height, width, outputs), dtype)
+        for first in range(0, len(image), chunk):
+            frames, total = image[first : first + chunk], result[first : first + chunk]
+            total[...] = start
+            for place, factor in zip(places, factors, strict=True):
+                total += np.multiply(frames[:, *place], factor, out=term[: len(frames)])
+        return result
+
+    return execute
+
+
+def _group_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, dtype: npt.DTypeLike) -> Executor:
+    """One matrix product per group, of the matrix of its windows, copied out whole."""
+    outputs, kernel_rows, kernel_columns, inputs = weight.shape
+    groups = x.channels // inputs
+    height, width, _ = window.output_shape(x, outputs, "conv2d")
+    matrices = np.ascontiguousarray(weight.reshape(groups, outputs // groups, -1).transpose(0, 2, 1).astype(dtype))
+    start = bias.astype(dtype)
+    pad = _padder(window, x, 0, dtype)
+
+    def execute(x: Any) -> Any:
+        image = pad(x)
+        frame, row, pixel, element = image.strides
+        windows = np.lib.stride_tricks.as_strided(
+            image,
+            (groups, len(image), height, width, kernel_rows, kernel_columns, inputs),
+            (
+                inputs * element,
+                frame,
+                window.stride[0] * row,
+                window.stride[1] * pixel,
+                window.dilation[0] * row,
+                window.dilation[1] * pixel,
+                element,
+            ),
+            writeable=False,
+        )
+        result = np.empty((len(image), height, width, outputs), dtype)
+        split = result.reshape(-1, groups, outputs // groups)
+        for group, matrix in enumerate(matrices):
+            split[:, group] = windows[group].reshape(-1, len(matrix)) @ matrix
+        result += start
+        return result
+
+    return execute
+
+
+def _band_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, dtype: npt.DTypeLike) -> Executor:
     """A convolution as one matrix product over bands: `tile` neighbouring outputs of a row share the inputs they see.
 
     A tile of one is the usual matrix of windows, copied out whole; a wider tile copies less and multiplies more (by
     the zeros of a banded weight matrix). The cheapest tile by a small cost model is taken.
     """
-    dtype = float_carrier(_reach(weight, bias, x))
-    if dtype is None:
-        return run
     outputs, kernel_rows, kernel_columns, channels = weight.shape
     height, width, _ = window.output_shape(x, outputs, "conv2d")
-    down, right = window.stride
+    (down, right), (apart_down, apart_right) = window.stride, window.dilation
 
     def span(tile: int) -> int:
-        return int(((tile - 1) * right + kernel_columns) * channels)
+        return int(((tile - 1) * right + window.span[1]) * channels)
 
     def cost(tile: int) -> float:
         segments = width // tile * kernel_rows
@@ -80,10 +192,11 @@ def conv_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, run
     small = [t for t in tiles if kernel_rows * span(t) * t * outputs <= BAND_LIMIT]
     tile = min(small or tiles[:1], key=cost)
     band = np.zeros((kernel_rows, span(tile), tile, outputs), dtype)
+    taps = weight.transpose(1, 2, 3, 0)
     for column in range(tile):
-        first = column * right * channels
-        part = weight.transpose(1, 2, 3, 0).reshape(kernel_rows, kernel_columns * channels, outputs)
-        band[:, first : first + kernel_columns * channels, column] = part
+        for tap in range(kernel_columns):
+            first = (column * right + tap * apart_right) * channels
+            band[:, first : first + channels, column] = taps[:, tap]
     matrix = band.reshape(kernel_rows * span(tile), tile * outputs)
     start = np.tile(bias.astype(dtype), tile)
     pad = _padder(window, x, 0, dtype)
@@ -94,7 +207,7 @@ def conv_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, run
         rows = np.lib.stride_tricks.as_strided(
             image,
             (len(image), height, width // tile, kernel_rows, span(tile)),
-            (frame, down * row, tile * right * pixel, row, element),
+            (frame, down * row, tile * right * pixel, apart_down * row, element),
             writeable=False,
         )
         result = rows.reshape(-1, len(matrix)) @ matrix

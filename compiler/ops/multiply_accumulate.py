@@ -2,18 +2,24 @@
 
 Step at cycle t; operands are in registers at t+1, the sum of products after `stages` more registers, the accumulator
 and the output register one later.
+
+The multiplier `xnor` is for weights of -1 and +1 and inputs of one bit, -1 and +1 or 0 and 1. It counts the bits in which
+weights and inputs differ: a product of -1 and +1 is 1 less 2 per difference, one of 0 and 1 is 1 (a weight of +1) or 0
+(of -1) less 1 per difference. The constants are part of the bias, the count comes negative out of a tree of signed terms
+of one bit, and 0 as padding needs nothing special.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Int64, Kernel, Part, Parts, TensorType
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
+from .accumulate import input_bounds
 from .hardware import (
     VERILOG_STYLE,
     braces,
@@ -37,14 +43,31 @@ DSP_PRODUCT_BITS = 36
 """Products whose operand widths multiply to less than this are never worth a DSP slice."""
 
 
-def multiplier_choices(weight: Int64, x: TensorType, lanes: tuple[list[int], list[int]]) -> Iterator[Kernel]:
-    """Kernels over (simd, pe) lanes, with LUT multipliers, and with DSP slices where the products are wide."""
+def multiplier_choices(weight: Int64, x: TensorType, lanes: Iterable[tuple[int, int]]) -> Iterator[Kernel]:
+    """Kernels over (pe, simd) lanes, with LUT multipliers (XNOR where all is one bit), and with DSP slices where the
+    products are wide.
+    """
     wide = (x.bits + (not x.signed)) * weight_type(weight).bits >= DSP_PRODUCT_BITS
-    for pe in lanes[1]:
-        for simd in lanes[0]:
-            yield Kernel(pe=pe, simd=simd)
-            if wide:
-                yield Kernel(pe=pe, simd=simd, multiplier="dsp")
+    multiplier = "xnor" if is_binary(weight, x) else "lut"
+    for pe, simd in lanes:
+        yield Kernel(pe=pe, simd=simd, multiplier=multiplier)
+        if wide:
+            yield Kernel(pe=pe, simd=simd, multiplier="dsp")
+
+
+def is_binary(weight: Int64, x: TensorType) -> bool:
+    """Weights of -1 and +1 that meet inputs of one bit."""
+    return x.bits == 1 and bool((np.abs(weight) == 1).all())
+
+
+def check_multiplier(kernel: Kernel, weight: Int64, x: TensorType) -> None:
+    """Raises IntaglioError for a multiplier that is none, or that these numbers do not allow."""
+    if kernel.multiplier not in ("lut", "dsp", "xnor"):
+        raise IntaglioError(f"there is no multiplier {kernel.multiplier!r}", hint="choose lut, dsp or xnor")
+    if kernel.multiplier == "xnor" and not is_binary(weight, x):
+        raise IntaglioError(
+            "xnor multiplies weights of -1 and +1 with inputs of one bit only", hint="choose lut or dsp as multiplier"
+        )
 
 
 def check_kernel(kernel: Kernel, outputs: int, terms: int) -> None:
@@ -59,7 +82,7 @@ def check_kernel(kernel: Kernel, outputs: int, terms: int) -> None:
 
 
 def folded_weights(weight: Int64, kernel: Kernel) -> Int64:
-    """weight (outputs, ..., inputs) as (turns, positions * input folds, pe, simd), zero where a fold is not full.
+    """weight (outputs, ..., inputs of a group) as (turns, positions * input folds, pe, simd), zero where a fold is not full.
 
     A simd beyond the inputs takes all positions side by side.
     """
@@ -90,20 +113,26 @@ class MacSizes:
 
     @staticmethod
     def of(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType) -> MacSizes:
+        """`bias` is what sums start from, the constants of an XNOR kernel included."""
         inputs = weight.shape[-1]
         beats = 1 if kernel.simd > inputs else weight[0].size // inputs * folds(inputs, kernel.simd)
+        xnor = kernel.multiplier == "xnor"
         operand = x.bits + (0 if x.signed and not _bipolar(x) else 1)
-        weight_bits = weight_type(weight).bits
+        weight_bits = 1 if xnor else weight_type(weight).bits
+        product = 1 if xnor else operand + weight_bits
         lo, hi = min(out.lo), max(out.hi)
         if beats > 1:  # partial sums have wider bounds; a spare lane of the last output fold holds nothing but zeros
-            lo, hi = min(lo, *partial_lo(weight, bias, x)), max(hi, *partial_hi(weight, bias, x))
+            start = bias - _binary_constants(weight, x) if xnor else bias
+            low, high = products(weight, x)
+            lo = min(lo, *(start + np.minimum(low, 0).sum(axis=1)))
+            hi = max(hi, *(start + np.maximum(high, 0).sum(axis=1)))
         return MacSizes(
             turns=folds(len(bias), kernel.pe),
             beats=beats,
             operand=operand,
             weight=weight_bits,
-            product=operand + weight_bits,
-            total=operand + weight_bits + (kernel.simd - 1).bit_length(),
+            product=product,
+            total=product + (kernel.simd - 1).bit_length() + int(xnor and _bipolar(x)),
             bias=signed_holding(int(bias.min(initial=0)), int(bias.max(initial=0))).bits,
             accumulator=signed_holding(int(lo), int(hi)).bits,
         )
@@ -115,33 +144,55 @@ class MacSizes:
 
 
 def mac_params(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType) -> dict[str, Any]:
-    """Weights and biases as nested lists (HLS) and as words (RTL), widths, folds. weight's last axis meets x.
+    """Weights and biases as nested lists (HLS) and as words (RTL), widths, folds. weight's last axis meets x, or its
+    output's group of x's channels; kernel.simd counts the inputs of each output.
 
     Raises IntaglioError for an illegal kernel.
     """
     check_kernel(kernel, len(bias), kernel.simd)
-    sizes = MacSizes.of(weight, bias, kernel, x, out)
+    check_multiplier(kernel, weight, x)
+    xnor = kernel.multiplier == "xnor"
+    start = bias + _binary_constants(weight, x) if xnor else bias
+    sizes = MacSizes.of(weight, start, kernel, x, out)
+    depth = sizes.turns * sizes.beats
     words = folded_weights(weight, kernel).reshape(-1, kernel.pe, kernel.simd)
     padded = np.zeros(sizes.turns * kernel.pe, np.int64)
-    padded[: len(bias)] = bias
+    padded[: len(bias)] = start
     biases = padded.reshape(sizes.turns, kernel.pe)
+    packed = [pack(word.ravel(), sizes.weight) for word in (words > 0 if xnor else words)]
     word_width = kernel.pe * kernel.simd * sizes.weight
+    spare = _Spare.of(weight, kernel) if xnor else _Spare(0, 0, 1)
+    short_terms, short_outputs = spare.words(sizes)
+    for short in [short_terms] * (spare.terms > 0) + [short_outputs] * (spare.outputs > 0):
+        packed = [word | int(is_short) << word_width for word, is_short in zip(packed, short, strict=True)]
+        word_width += 1
     return {
         "turns": sizes.turns,
         "beats": sizes.beats,
         "turn_bits": width_of(sizes.turns),
         "beat_bits": width_of(sizes.beats),
-        "steps_per_pixel": sizes.turns * sizes.beats,
+        "steps_per_pixel": depth,
         "stages": kernel.stages,
+        "terms": kernel.simd,
+        "side": 1,
         "bipolar": _bipolar(x),
-        "weights": braces(words.tolist()),
+        "xnor": xnor,
+        "spare_terms": spare.terms,
+        "spare_outputs": spare.outputs,
+        "full_terms": kernel.simd - spare.terms,
+        "full_outputs": kernel.pe - spare.outputs,
+        "short_terms": braces([int(short) for short in short_terms]),
+        "short_outputs": braces([int(short) for short in short_outputs]),
+        "count_bits": width_of(kernel.simd + 1),
+        "weights": braces((words > 0).astype(int).tolist() if xnor else words.tolist()),
+        "weight_type": f"ap_{'u' if xnor else ''}int<{sizes.weight}>",
         "weight_bits": sizes.weight,
         "weight_plain": plain_integer(sizes.weight),
-        "weight_words": [hex_literal(pack(word.ravel(), sizes.weight), word_width) for word in words],
+        "weight_words": [hex_literal(word, word_width) for word in packed],
         "weight_width": word_width,
-        "weight_depth": sizes.turns * sizes.beats,
-        "weight_address_bits": width_of(sizes.turns * sizes.beats),
-        "weight_rom_style": VERILOG_STYLE[memory_style(sizes.turns * sizes.beats, word_width, kernel)],
+        "weight_depth": depth,
+        "weight_address_bits": width_of(depth),
+        "weight_rom_style": VERILOG_STYLE[memory_style(depth, word_width, kernel)],
         "biases": braces(biases.tolist()),
         "bias_bits": sizes.bias,
         "bias_plain": plain_integer(sizes.bias),
@@ -155,50 +206,83 @@ def mac_params(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: T
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Spare:
+    """Lanes that an XNOR kernel must not count: a weight that is not there has no bit of its own to say so.
+
+    terms: of every `folds`-th step, the last input fold. outputs: of the last output fold.
+    """
+
+    terms: int
+    outputs: int
+    folds: int
+
+    @staticmethod
+    def of(weight: Int64, kernel: Kernel) -> _Spare:
+        outputs, inputs = len(weight), weight.shape[-1]
+        beats = folds(inputs, kernel.simd)
+        terms = beats * kernel.simd - inputs if kernel.simd <= inputs else 0
+        return _Spare(terms, folds(outputs, kernel.pe) * kernel.pe - outputs, beats)
+
+    def words(self, sizes: MacSizes) -> tuple[Array, Array]:
+        """For each weight word, whether its spare terms and its spare outputs are there and not to be counted."""
+        step = np.arange(sizes.turns * sizes.beats)
+        return step % self.folds == self.folds - 1, step >= (sizes.turns - 1) * sizes.beats
+
+
+def _binary_constants(weight: Int64, x: TensorType) -> Int64:
+    """What an XNOR kernel adds to the bias of each output: the sum of its products if no bit were different."""
+    ones = np.ones_like(weight) if _bipolar(x) else np.maximum(weight, 0)
+    return np.asarray(ones.reshape(len(weight), -1).sum(axis=1), np.int64)
+
+
 def _bipolar(x: TensorType) -> bool:
     return x.dtype is not None and x.dtype.bipolar
 
 
-def partial_lo(weight: Int64, bias: Int64, x: TensorType) -> Int64:
-    """A lower bound of every partial sum, whatever the order of the terms: the bias plus all negative products."""
-    return bias + _products(weight, x, np.minimum)
-
-
-def partial_hi(weight: Int64, bias: Int64, x: TensorType) -> Int64:
-    """An upper bound of every partial sum: the bias plus all positive products."""
-    return bias + _products(weight, x, np.maximum)
-
-
-def _products(weight: Int64, x: TensorType, pick: Any) -> Int64:
-    low, high = weight * x.lo_array, weight * x.hi_array
-    extreme = pick(pick(low, high), 0)
-    return np.asarray(extreme.reshape(len(weight), -1).sum(axis=1), np.int64)
+def products(weight: Int64, x: TensorType) -> tuple[Int64, Int64]:
+    """The least and the largest value of every product, (outputs, terms)."""
+    flat = weight.reshape(len(weight), -1, weight.shape[-1])
+    low, high = (flat * ends[:, None] for ends in input_bounds(weight, x))
+    return np.minimum(low, high).reshape(len(weight), -1), np.maximum(low, high).reshape(len(weight), -1)
 
 
 def mac_parts(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: TensorType) -> Parts:
     """What `multiply_accumulate.sv.j2` is made of: weight memory, multipliers, adder trees, accumulators, result."""
     check_kernel(kernel, len(bias), kernel.simd)
-    sizes = MacSizes.of(weight, bias, kernel, x, out)
+    check_multiplier(kernel, weight, x)
+    xnor = kernel.multiplier == "xnor"
+    start = bias + _binary_constants(weight, x) if xnor else bias
+    sizes = MacSizes.of(weight, start, kernel, x, out)
     pe, simd, stages, depth = kernel.pe, kernel.simd, kernel.stages, sizes.turns * sizes.beats
     parts = [
         Part("control"),
         Part("register", 1, {"bits": stages + 2}),  # valid
         Part("register", pe, {"bits": out.bits}),  # the result
     ]
-    if sizes.constant:
-        low, high = _product_bounds(weight, x)
+    if sizes.constant and not xnor:
         parts.append(Part("constant_multiplier", 1, constant_sizes(weight, x.bits, sizes.weight)))
         parts.append(Part("adder", int(np.count_nonzero(bias)), {"bits": out.bits}))
-        parts.append(Part("register", 1, {"bits": _constant_tree_registers(low, high, stages)}))
+        parts.append(Part("register", 1, {"bits": _constant_tree_registers(*products(weight, x), stages)}))
         return tuple(parts)
-    product = min(sizes.product, _product_bits(weight, x))
-    memory = memory_part("rom", depth, pe * simd * sizes.weight, kernel)
-    factors = {"a": x.bits, "b": sizes.weight, "signed": int(x.signed), **chosen_among((memory,))}
-    parts += [
-        memory,
-        Part(f"{kernel.multiplier}_multiplier", pe * simd, factors),
+    product = 1 if xnor else min(sizes.product, _product_bits(weight, x))
+    tree = [
         *(Part("register", pe * count, {"bits": bits}) for count, bits in _tree_registers(simd, product, stages)),
         *(Part("tree_adder", pe * count, {"bits": bits}) for count, bits in _tree_adders(simd, product)),
+    ]
+    if sizes.constant:  # a difference from a constant bit is a wire or an inverter, and part of the tree
+        return (*parts, *tree, Part("adder", pe, {"bits": out.bits}))
+    spare = _Spare.of(weight, kernel)
+    flags = (spare.terms > 0) + (spare.outputs > 0) if xnor else 0
+    memory = memory_part("rom", depth, pe * simd * sizes.weight + flags, kernel)
+    parts.append(memory)
+    if xnor:
+        parts.append(Part("mask", pe, {"bits": simd}))
+    else:
+        factors = {"a": x.bits, "b": sizes.weight, "signed": int(x.signed), **chosen_among((memory,))}
+        parts.append(Part(f"{kernel.multiplier}_multiplier", pe * simd, factors))
+    parts += [
+        *tree,
         Part("accumulator" if sizes.beats > 1 else "adder", pe, {"bits": sizes.accumulator}),
         Part("counter", 1, {"bits": width_of(depth)}),
     ]
@@ -226,12 +310,6 @@ def _tree_registers(terms: int, bits: int, stages: int) -> Iterator[tuple[int, i
         if (level + 1) * (stages - 1) // levels != level * (stages - 1) // levels:
             yield terms, bits
     yield 1, bits
-
-
-def _product_bounds(weight: Int64, x: TensorType) -> tuple[Int64, Int64]:
-    """The least and the largest value of every product, (outputs, terms)."""
-    low, high = weight * x.lo_array, weight * x.hi_array
-    return np.minimum(low, high).reshape(len(weight), -1), np.maximum(low, high).reshape(len(weight), -1)
 
 
 def _product_bits(weight: Int64, x: TensorType) -> int:

@@ -19,9 +19,10 @@ from .window import Padding, Pair, Window
 class RowBuffer:
     """A RAM of `slots` image rows; row r lies in slot r mod `slots`. An image pixel takes `folds` beats.
 
-    Each output pixel takes `turns` passes over its window. While it is computed, beats are loaded as long as they
-    overwrite no row that it still needs; where its window is not there yet, the kernel only loads. When all is
-    computed, the unread rest of the frame is loaded, and the next frame starts from an empty buffer.
+    Each output pixel takes `turns` passes over its window, an equal share of them over the beats of each of its `groups`
+    of channels, one group after the other. While it is computed, beats are loaded as long as they overwrite no row that
+    it still needs; where its window is not there yet, the kernel only loads. When all is computed, the unread rest of
+    the frame is loaded, and the next frame starts from an empty buffer.
     """
 
     window: Window
@@ -31,11 +32,12 @@ class RowBuffer:
     out_columns: int
     folds: int
     turns: int
+    groups: int = 1
 
     @property
     def slots(self) -> int:
         """Rows kept: those of a window and those that the next row of windows adds."""
-        return min(self.window.kernel[0] + self.window.stride[0], self.rows)
+        return min(self.window.span[0] + self.window.stride[0], self.rows)
 
     @property
     def row_words(self) -> int:
@@ -47,9 +49,14 @@ class RowBuffer:
         return self.slots * self.row_words
 
     @property
+    def pass_folds(self) -> int:
+        """Beats of a pixel that one pass reads."""
+        return self.folds // self.groups
+
+    @property
     def pass_steps(self) -> int:
         """Steps of one pass over a window."""
-        return self.window.kernel[0] * self.window.kernel[1] * self.folds
+        return self.window.kernel[0] * self.window.kernel[1] * self.pass_folds
 
     @property
     def reach(self) -> Padding:
@@ -63,13 +70,13 @@ class RowBuffer:
     @property
     def row_numbers(self) -> int:
         """Row numbers that the kernel counts with, in the padded image: to the end of loading, and one stride on."""
-        windows = self.out_rows * self.window.stride[0] + self.window.kernel[0]
+        windows = self.out_rows * self.window.stride[0] + self.window.span[0]
         return max(self.window.padding[0] + self.rows + 1, windows)
 
     @property
     def column_numbers(self) -> int:
         """Column numbers, likewise."""
-        windows = self.out_columns * self.window.stride[1] + self.window.kernel[1]
+        windows = self.out_columns * self.window.stride[1] + self.window.span[1]
         return max(self.window.padding[2] + self.columns + 1, windows)
 
     @property
@@ -82,7 +89,7 @@ class RowBuffer:
 
     def loads_and_starts(self) -> tuple[list[tuple[int, int]], list[int], int]:
         """Runs of loading (first step, how many), the first step of each output pixel, and the number of steps."""
-        (kernel_rows, kernel_columns), (down, right_by) = self.window.kernel, self.window.stride
+        (span_rows, span_columns), (down, right_by) = self.window.span, self.window.stride
         top, _, left, _ = self.window.padding
         pixel_steps = self.turns * self.pass_steps
         loads: list[tuple[int, int]] = []
@@ -91,9 +98,9 @@ class RowBuffer:
         for y in range(self.out_rows):
             first = max(y * down - top, 0)
             limit = min(first + self.slots, self.rows) * self.row_words
-            bottom = min(y * down - top + kernel_rows - 1, self.rows - 1)
+            bottom = min(y * down - top + span_rows - 1, self.rows - 1)
             for x in range(self.out_columns):
-                right = min(max(x * right_by - left + kernel_columns - 1, -1), self.columns - 1)
+                right = min(max(x * right_by - left + span_columns - 1, -1), self.columns - 1)
                 need = max(bottom * self.columns + right + 1, 0) * self.folds if bottom >= 0 else 0
                 if loaded < need:
                     loads.append((step, need - loaded))
@@ -121,10 +128,10 @@ def _row_buffer_program(buffer: RowBuffer, latency: int) -> Program:
 
 @dataclass(frozen=True, slots=True)
 class Raster:
-    """The padded image, row by row, one position a step, through a line of pixels: the image's own from the stream.
+    """The padded image, row by row, one beat a step, through a line of beats: the image's own from the stream.
 
-    A position that completes a window takes `turns` steps, the others one. Padding on the far right and bottom that no
-    window reaches is left out.
+    A position takes `folds` beats, of groups of channels of their own. A beat that completes a window takes `turns` steps,
+    the others one. Padding on the far right and bottom that no window reaches is left out.
     """
 
     window: Window
@@ -133,15 +140,16 @@ class Raster:
     out_rows: int
     out_columns: int
     turns: int
+    folds: int = 1
 
     @property
     def rows(self) -> int:
-        last = (self.out_rows - 1) * self.window.stride[0] + self.window.kernel[0]
+        last = (self.out_rows - 1) * self.window.stride[0] + self.window.span[0]
         return max(self.window.padding[0] + self.image_rows, last)
 
     @property
     def columns(self) -> int:
-        last = (self.out_columns - 1) * self.window.stride[1] + self.window.kernel[1]
+        last = (self.out_columns - 1) * self.window.stride[1] + self.window.span[1]
         return max(self.window.padding[2] + self.image_columns, last)
 
     @property
@@ -152,21 +160,27 @@ class Raster:
 
     @property
     def gap(self) -> int:
-        """Pixels on their way from one row of a window to the row above."""
-        return self.columns - self.window.kernel[1]
+        """Beats on their way from one row of a window to the row above."""
+        taps = (self.window.kernel[1] - 1) * self.tap_step + 1
+        return self.window.dilation[0] * self.columns * self.folds - taps
+
+    @property
+    def tap_step(self) -> int:
+        """Beats from one tap of a row to the next."""
+        return self.window.dilation[1] * self.folds
 
     @property
     def steps(self) -> int:
-        return self.rows * self.columns + self.out_rows * self.out_columns * (self.turns - 1)
+        return (self.rows * self.columns + self.out_rows * self.out_columns * (self.turns - 1)) * self.folds
 
     def program(self, latency: int) -> Program:
         """Its timing: steps, the steps that read a pixel, the steps that compute."""
-        (kernel_rows, kernel_columns), (down, right_by) = self.window.kernel, self.window.stride
+        (span_rows, span_columns), (down, right_by) = self.window.span, self.window.stride
         top, _, left, _ = self.window.padding
-        complete = np.zeros((self.rows, self.columns), bool)
-        complete[kernel_rows - 1 :: down, kernel_columns - 1 :: right_by] = True
+        complete = np.zeros((self.rows, self.columns, self.folds), bool)
+        complete[span_rows - 1 :: down, span_columns - 1 :: right_by] = True
         taken = np.where(complete, self.turns, 1).ravel()
-        starts = (np.cumsum(taken) - taken).reshape(self.rows, self.columns)
+        starts = (np.cumsum(taken) - taken).reshape(complete.shape)
         reads = starts[top : top + self.image_rows, left : left + self.image_columns].ravel()
         writes = (starts[complete][:, None] + np.arange(self.turns)).ravel()
         return Program(self.steps, (reads,), writes, latency)
@@ -174,7 +188,7 @@ class Raster:
 
 def _reach(window: Window, image: Pair, out: Pair) -> Padding:
     top, _, left, _ = window.padding
-    last = [(n - 1) * stride + size for n, stride, size in zip(out, window.stride, window.kernel, strict=True)]
+    last = [(n - 1) * stride + size for n, stride, size in zip(out, window.stride, window.span, strict=True)]
     return top, max(0, last[0] - top - image[0]), left, max(0, last[1] - left - image[1])
 
 
