@@ -242,7 +242,7 @@ def conv_transpose(node: Node, x: Scaled, w: Scaled, bias: Scaled | None = None)
     stuffed = np.zeros((*x.shape[:2], *(n + 2 * r + e for n, r, e in zip(sizes, reach, extra, strict=True))), object)
     inner = tuple(slice(r, r + n, s) for r, n, s in zip(reach, sizes, strides, strict=True))
     stuffed[(slice(None), slice(None), *inner)] = x.codes
-    outs, ins = w.shape[1], len(w) // groups
+    outs, ins = w.shape[1], w.shape[0] // groups
     kernel = w.codes.reshape(groups, ins, outs, *w.shape[2:]).swapaxes(1, 2).reshape(groups * outs, ins, *w.shape[2:])
     kernel = np.flip(kernel, tuple(range(2, 2 + rank)))
     full = tuple(n + r + e for n, r, e in zip(sizes, reach, extra, strict=True))

@@ -60,8 +60,8 @@ class Scaled:
         codes, scale = ranked(codes, rank), ranked(scale, rank)
         signs = np.frompyfunc(lambda s: (s > 0) - (s < 0), 1, 1)(scale)
         if np.any(signs != 1):
-            codes = codes * signs
-            scale = np.frompyfunc(lambda s: abs(s) if s else Fraction(1), 1, 1)(scale)
+            codes = as_object(codes * signs)
+            scale = as_object(np.frompyfunc(lambda s: abs(s) if s else Fraction(1), 1, 1)(scale))
         shape = np.broadcast_shapes(codes.shape, scale.shape)
         return cls(as_object(np.broadcast_to(codes, shape)), as_object(scale))
 
