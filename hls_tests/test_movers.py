@@ -77,6 +77,8 @@ SLICES = [
     (Slice((0, 2, 1), (1, 3, 1), kept(0, 2, 3)), bipolar(2, 4, 5), Kernel(pe=3, simd=5)),
     (Slice((1, 2, 1), (0, 3, 2), kept(2, 3, 4)), bipolar(2, 3, 5), 2),
     (Slice((0, 2, 1), (0, 1, 1), kept(0, 1)), loose(2, 2, 2), 2),
+    (Slice((3, 7, 2), (0, 1, 1), kept(1, 3, 5)), tensor(9, 1, 7), 1),
+    (Slice((0, 1, 1), (0, 1, 1), kept(3)), tensor(5), 1),
     (Slice((0, 1, 1), (0, 1, 1), kept(1)), TensorType.integer((3,), [-9, 0, 0], [9, 1, 9]), 1),
 ]
 UPSAMPLES = [

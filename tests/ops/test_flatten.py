@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
-from intaglio.ir import Kernel, TensorType
+from intaglio.ir import IntType, Kernel, TensorType
 from intaglio.ops import Flatten
 
 
@@ -41,3 +41,9 @@ def test_lanes_divide_the_channels(channels: int, lanes: list[int]) -> None:
 def test_other_lanes_are_refused() -> None:
     with pytest.raises(IntaglioError, match="choose a divisor"):
         Flatten().program(Kernel(pe=4, simd=4), TensorType.integer((2, 2, 6), 0, 1))
+
+
+def test_a_bipolar_image_stays_bipolar() -> None:
+    kind = TensorType((1, 2, 2), IntType(True, 1), (-1, 1), (1, 1))
+    out = Flatten().infer(kind)
+    assert (out.shape, out.dtype, out.lo, out.hi) == ((4,), kind.dtype, (-1, 1, -1, 1), (1, 1, 1, 1))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
-from intaglio.ir import Kernel, TensorType
+from intaglio.ir import IntType, Kernel, TensorType
 from intaglio.ops import MaxPool
 
 
@@ -118,3 +118,18 @@ def test_a_kernel_larger_than_the_image_is_refused() -> None:
 def test_memories_are_those_that_the_form_needs(op: MaxPool, shape: tuple[int, int, int], kinds: set[str]) -> None:
     found = {part.kind for part in op.parts(Kernel(), TensorType.integer(shape, 0, 15))}
     assert found & {"ram_lutram", "ram_bram", "shift_line"} == kinds
+
+
+def test_a_bipolar_image_stays_bipolar() -> None:
+    kind = TensorType((2, 2, 2), IntType(True, 1), (-1, 1), (1, 1))
+    op = MaxPool((2, 2), (2, 2), (1, 1, 0, 0))
+    out = op.infer(kind)
+    assert (out.dtype, out.lo, out.hi) == (kind.dtype, kind.lo, kind.hi)
+    assert op.params(Kernel(), kind)["tap_type"] == "ap_uint<1>"
+
+
+def test_the_padding_of_ceil_mode_keeps_every_window_on_the_image() -> None:
+    kind = TensorType.integer((4, 4, 1), -8, -1)
+    x = np.arange(-16, 0).reshape(1, 4, 4, 1) // 2
+    assert MaxPool((3, 3), (2, 2), (0, 1, 0, 1)).infer(kind).shape == (2, 2, 1)
+    assert MaxPool((3, 3), (2, 2), (0, 1, 0, 1)).run(x)[0, :, :, 0].tolist() == [[-3, -3], [-1, -1]]
