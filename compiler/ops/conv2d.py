@@ -8,9 +8,9 @@ Kernels, `pe` outputs per step, in two forms:
   taps of the window are multiplied at once; a complete window takes one step per output fold.
 
 In groups, `simd` counts the inputs of all groups that a step takes side by side. One group is folded as a layer of its
-own, `pe` and `simd` dividing what it has; or any number of whole groups, the spare ones of the last fold being zero, lie
-side by side (of a depthwise layer: any number of channels). Folds of groups come one after the other, in the order of
-their channels; in the window form a beat is a fold of groups, and a position takes as many beats.
+own, `pe` and `simd` dividing what it has; or any number of whole groups lie side by side (of a depthwise layer: any
+number of channels), the spare ones of the last fold being zero. Folds of groups come one after the other, in the order
+of their channels; in the window form a beat is a fold of groups, and a position takes as many beats.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Conv2d(Op, name="conv2d"):
         return kernel.simd // self._side(kernel)
 
     def _mac(self, kernel: Kernel) -> Kernel:
-        """The multiply-accumulate part: `simd` terms per output. Groups make trees of fewer terms, so fewer registers."""
+        """The datapath's kernel: its simd is the terms of each output, and its tree may hold fewer registers."""
         terms = self._terms(kernel)
         return replace(kernel, simd=terms, stages=min(kernel.stages, (terms - 1).bit_length() + 1))
 
@@ -164,10 +164,9 @@ class Conv2d(Op, name="conv2d"):
             hint = f"choose 1 to {inputs}, or {self._whole} for a whole window per step"
             raise IntaglioError(f"a conv2d of {inputs} channels cannot take {kernel.simd} side by side", hint=hint)
         if self.groups > 1 and (kernel.pe, kernel.simd) not in self._group_lanes([side] * (side > 1)):
-            hint = (
-                f"choose a pe that divides {self.group_outputs} and a simd that divides {inputs} (or {self._whole} for "
-            )
-            hint += f"a whole window per step), or {self.group_outputs} and {inputs} (or {self._whole}) times as many groups"
+            outputs, whole = self.group_outputs, self._whole
+            hint = f"pe divides {outputs} and simd {inputs} (or is {whole}, a whole window); "
+            hint += f"or they are {outputs} and {inputs} (or {whole}) times a number of groups"
             wrong = f"pe {kernel.pe} and simd {kernel.simd} do not fit {self.groups} groups of {inputs} channels"
             raise IntaglioError(wrong, hint=hint)
         if terms > inputs and self._opens_in_padding():

@@ -3,10 +3,10 @@
 Step at cycle t; operands are in registers at t+1, the sum of products after `stages` more registers, the accumulator
 and the output register one later.
 
-The multiplier `xnor` is for weights of -1 and +1 and inputs of one bit, -1 and +1 or 0 and 1. It counts the bits in which
-weights and inputs differ: a product of -1 and +1 is 1 less 2 per difference, one of 0 and 1 is 1 (a weight of +1) or 0
-(of -1) less 1 per difference. The constants are part of the bias, the count comes negative out of a tree of signed terms
-of one bit, and 0 as padding needs nothing special.
+The multiplier `xnor` is for weights of -1 and +1 and inputs of one bit, -1 and +1 or 0 and 1. It counts the bits in
+which weights and inputs differ: with inputs of -1 and +1 a product is 1 less 2 for a difference, with 0 and 1 it is 1 (a
+weight of +1) or 0 (of -1) less 1 for a difference. The constants are part of the bias, the count comes negative out of a
+tree of signed terms of one bit, and 0 as padding needs nothing special.
 """
 
 from __future__ import annotations
@@ -82,9 +82,9 @@ def check_kernel(kernel: Kernel, outputs: int, terms: int) -> None:
 
 
 def folded_weights(weight: Int64, kernel: Kernel) -> Int64:
-    """weight (outputs, ..., inputs of a group) as (turns, positions * input folds, pe, simd), zero where a fold is not full.
+    """weight (outputs, ..., inputs of a group) as (turns, positions * input folds, pe, simd).
 
-    A simd beyond the inputs takes all positions side by side.
+    It is zero where a fold is not full. A simd beyond the inputs takes all positions side by side.
     """
     outputs = weight.shape[0]
     if kernel.simd > weight.shape[-1]:

@@ -19,10 +19,10 @@ from .window import Padding, Pair, Window
 class RowBuffer:
     """A RAM of `slots` image rows; row r lies in slot r mod `slots`. An image pixel takes `folds` beats.
 
-    Each output pixel takes `turns` passes over its window, an equal share of them over the beats of each of its `groups`
-    of channels, one group after the other. While it is computed, beats are loaded as long as they overwrite no row that
-    it still needs; where its window is not there yet, the kernel only loads. When all is computed, the unread rest of
-    the frame is loaded, and the next frame starts from an empty buffer.
+    Each output pixel takes `turns` passes over its window, an equal share of them over the beats of each of `groups` of
+    channels, one group after the other. While it is computed, beats are loaded as long as they overwrite no row that it
+    still needs; where its window is not there yet, the kernel only loads. When all is computed, the unread rest of the
+    frame is loaded, and the next frame starts from an empty buffer.
     """
 
     window: Window
@@ -130,8 +130,8 @@ def _row_buffer_program(buffer: RowBuffer, latency: int) -> Program:
 class Raster:
     """The padded image, row by row, one beat a step, through a line of beats: the image's own from the stream.
 
-    A position takes `folds` beats, of groups of channels of their own. A beat that completes a window takes `turns` steps,
-    the others one. Padding on the far right and bottom that no window reaches is left out.
+    A position takes `folds` beats, each of groups of its own. A beat that completes a window takes `turns` steps, the
+    others one. Padding on the far right and bottom that no window reaches is left out.
     """
 
     window: Window
