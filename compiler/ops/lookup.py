@@ -45,9 +45,16 @@ class Lookup(Op, name="lookup"):
             raise IntaglioError(f"lookup knows {self.first}..{last}, its input is {min(x.lo)}..{max(x.hi)}")
         if self.bipolar and not np.isin(self.table, (-1, 1)).all():
             raise IntaglioError("a bipolar lookup holds nothing but -1 and +1")
-        reached = [self.reachable(x, c) for c in range(x.channels)]
+        ends: dict[
+            tuple[int, int, int], tuple[int, int]
+        ] = {}  # by what tells a channel's reach: channels are often alike
+        keys = [(c if rows > 1 else 0, x.lo[c], x.hi[c]) for c in range(x.channels)]
+        for c, key in enumerate(keys):
+            if key not in ends:
+                reached = self.reachable(x, c)
+                ends[key] = int(reached.min()), int(reached.max())
         make = bipolar_tensor if self.bipolar else TensorType.integer
-        return make(x.shape, [int(v.min()) for v in reached], [int(v.max()) for v in reached], self.scale)
+        return make(x.shape, [ends[key][0] for key in keys], [ends[key][1] for key in keys], self.scale)
 
     def reachable(self, x: TensorType, channel: int) -> Int64:
         """What the channel makes of each integer that it may be; of -1 and +1 where x is bipolar."""
@@ -117,27 +124,32 @@ class Lookup(Op, name="lookup"):
         padded[:channels] = words
         return padded.reshape(count, lanes, 1 << bits).swapaxes(0, 1).reshape(lanes, -1), bits
 
-    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
-        out = self.infer(x)
-        memories, bits = self.memories(kernel.simd, x)
-        codes = (memories + 1) >> 1 if self.bipolar else memories & ((1 << out.bits) - 1)
-        shared, depth = len(memories) == 1, memories.shape[1]
-        context = lane_params(kernel, x, out, LATENCY, {}, registers_operands=False)
+    def _layout(self, kernel: Kernel, x: TensorType, depth: int, bits: int) -> dict[str, Any]:
+        context = lane_params(kernel, x, self.infer(x), LATENCY, {}, registers_operands=False)
         context["counts_folds"] = bool(context["spare"]) or depth > 1 << bits
+        return context
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        memories, bits = self.memories(kernel.simd, x)
+        shared, depth = len(memories) == 1, memories.shape[1]
+        context = self._layout(kernel, x, depth, bits)
+        out_bits = context["out"]["bits"]
+        codes = (memories + 1) >> 1 if self.bipolar else memories & ((1 << out_bits) - 1)
         return context | {
             "shared": shared,
-            "memories": [[hex_literal(word, out.bits) for word in memory] for memory in codes.tolist()],
+            "memories": [[hex_literal(word, out_bits) for word in memory] for memory in codes.tolist()],
             "depth": depth,
             "address_bits": width_of(depth),
             "offset_bits": bits,
             "by_fold": depth > 1 << bits,
             "index": "(fold << OFFSET_BITS) + offset.to_int()" if depth > 1 << bits else "offset",
             "table": braces(codes[0].tolist() if shared else codes.tolist()),
-            "plain": plain_integer(out.bits + 1),
-            "rom_style": VERILOG_STYLE[memory_style(depth, out.bits, kernel)],
+            "plain": plain_integer(out_bits + 1),
+            "rom_style": VERILOG_STYLE[memory_style(depth, out_bits, kernel)],
         }
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        context = self.params(kernel, x)
-        rom = memory_part("rom", context["depth"], context["out"]["bits"], kernel)
+        memories, bits = self.memories(kernel.simd, x)
+        context = self._layout(kernel, x, memories.shape[1], bits)
+        rom = memory_part("rom", memories.shape[1], context["out"]["bits"], kernel)
         return (*lane_parts(kernel, context), replace(rom, count=kernel.pe))

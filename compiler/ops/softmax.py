@@ -132,6 +132,16 @@ class Softmax(Op, name="softmax"):
         return np.append(known, np.zeros(entries - len(known), np.int64)), farthest >= entries
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        table, context = self._table(x)[0], self._layout(kernel, x)
+        bits = context["exponent_bits"]
+        return context | {
+            "table": braces(table.tolist()),
+            "plain": plain_integer(bits + 1),
+            "words": [hex_literal(word, bits) for word in table.tolist()],
+        }
+
+    def _layout(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        """The context without the table itself."""
         table, saturates = self._table(x)
         lanes, count, stages = kernel.simd, folds(x.channels, kernel.simd), _stages(kernel)
         sum_start, divide_start, steps = self._pass_starts(kernel, x)
@@ -163,9 +173,6 @@ class Softmax(Op, name="softmax"):
             "least_value": least,
             "value_type": f"ap_{'' if x.signed else 'u'}int<{value}>",
             "buffer_style": VERILOG_STYLE[memory_style(count, lanes * value, kernel)],
-            "table": braces(table.tolist()),
-            "plain": plain_integer(exponent_bits + 1),
-            "words": [hex_literal(word, exponent_bits) for word in table.tolist()],
             "rom_style": VERILOG_STYLE[memory_style(len(table), exponent_bits, kernel)],
             "entries": len(table),
             "address_bits": width_of(len(table)),
@@ -178,21 +185,20 @@ class Softmax(Op, name="softmax"):
         }
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        context = self.params(kernel, x)
+        context = self._layout(kernel, x)
         lanes, stages, count = kernel.simd, context["stages"], context["folds"]
         value, total, quotient = context["value_bits"], context["sum_bits"], context["quotient_bits"]
-        kept = sum(range(1, quotient + 1))  # bits of quotient that the stages of a divider hold
         parts = [
             Part("control"),
             Part("register", lanes, {"bits": value}),  # operands
             Part("register", lanes, {"bits": context["address_bits"]}),
-            Part("register", quotient, {"bits": total}),  # the sum, beside the remainders
-            Part("register", lanes * quotient, {"bits": total}),
-            Part("register", lanes, {"bits": kept}),
+            Part("register", quotient - 1, {"bits": total}),  # the sum, beside the remainders
+            Part("register", lanes * (quotient - 1), {"bits": total}),
+            Part("shift_line", lanes, {"width": quotient, "depth": quotient // 2}),  # on average: from its stage on
             Part("register", lanes, {"bits": self.bits}),
             Part("register", 2, {"bits": quotient}),  # valid
             Part("adder", lanes, {"bits": context["distance_bits"]}),
-            Part("adder", lanes * quotient, {"bits": total + 1}),
+            Part("tree_adder", lanes * quotient, {"bits": total + 1}),
             Part("mux", lanes * quotient, {"inputs": 2, "bits": total}),
             Part("adder", lanes, {"bits": self.bits}),
             Part("register", 1, {"bits": value}),  # the largest

@@ -79,6 +79,7 @@ class TopK(Op, name="top_k"):
         ]
         if beats > 1:
             parts.append(Part("register", self.k, {"bits": 1}))  # which are filled
+            parts.append(Part("mux", self.k * lanes, {"inputs": 2, "bits": 2}))
         if beats + self.k > 2:
             parts.append(Part("counter", 1, {"bits": width_of(beats + self.k - 1)}))
         if index and beats > 1:

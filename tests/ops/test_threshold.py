@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
-from intaglio.ir import IntType, Kernel, TensorType
+from intaglio.ir import Graph, IntType, Kernel, Node, TensorType, verify
 from intaglio.ops import Threshold
 from requantiser_twins import check_channels, check_kernels, check_semantics, tensors
 
@@ -121,3 +121,16 @@ def test_wrong_channels() -> None:
     op = Threshold(np.zeros((2, 1), int), np.zeros(2, int), np.ones(2, int))
     with pytest.raises(IntaglioError, match="threshold has 2 channels, its input 3"):
         op.infer(TensorType.integer((3,), 0, 1))
+
+
+def test_a_bipolar_tensor_is_sound_where_its_bounds_are_minus_one_or_one() -> None:
+    op = Threshold(np.array([[0], [99]]), np.array([-1, -1]), np.array([2, 2]))
+    x = TensorType.integer((2,), -9, 9)
+    verify(Graph({"x": x}, (Node("sign", op, ("x",)),), ("sign",)))
+    good = TensorType((2,), IntType(True, 1), (-1, 1), (1, 1))
+    node = Node("y", Threshold(np.array([[1], [0]]), np.array([0, 0]), np.array([1, 1])), ("x",))
+    verify(Graph({"x": good}, (node,), ("y",)))
+    for lo, hi in (((-1, 0), (1, 1)), ((-2, 1), (1, 1)), ((-1, -1), (1, 0))):
+        bad = TensorType((2,), IntType(True, 1), lo, hi)
+        with pytest.raises(IntaglioError, match="V6: x is bipolar"):
+            verify(Graph({"x": bad}, (node,), ("y",)))

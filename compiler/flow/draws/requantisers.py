@@ -14,6 +14,9 @@ def _threshold(rng: np.random.Generator, index: int) -> Draw:
     rows = np.sort(rng.integers(x.lo_array[:, None] + 1, x.hi_array[:, None], size=(channels, levels)), axis=1)
     step = np.where(rng.random(channels) < 0.2, -1, 1)
     base = np.where(step < 0, levels, 0)
+    if index % 5 == 4:  # to -1 and +1
+        rows, levels = rows[:, :1], 1
+        base, step = -step, 2 * step
     op = make("threshold", thresholds=rows, base=base, step=step)
     lanes = sized(rng, 1, max(1, min(channels, 400 // (levels * x.bits))))
     return op, lanes_of(op, rng, lanes, x), (x,)
