@@ -356,6 +356,7 @@ def _opset(domain: str, version: int) -> Change:
 
 for version in (0, 1, -1, 9999, 2**62):
     attack(f"opset {version}", _opset("", version))
+for version in (0, -1, 9999, 2**62):
     attack(f"QONNX version {version}", _opset(DOMAIN, version))
 attack("no opsets", lambda model: model.ClearField("opset_import"))
 attack("a version of the format of 2^60", lambda model: setattr(model, "ir_version", 2**60))
@@ -580,7 +581,7 @@ MAY_LOAD = {
     "opset 1",
     "opset 9999",
     f"opset {2**62}",
-    *(f"QONNX version {version}" for version in (0, 1, -1, 9999, 2**62)),
+    *(f"QONNX version {version}" for version in (0, -1, 9999, 2**62)),
     "a version of the format of 2^60",
     "a version of the format of 0",
     # many, and sound
