@@ -300,18 +300,28 @@ def report(
 @app.command()
 def bench(
     what: Annotated[
-        str, typer.Argument(help="simulator: against hls4ml's C-simulation and plain PyTorch.")
+        str,
+        typer.Argument(
+            help="simulator: against hls4ml's C-simulation and plain PyTorch; or an .onnx file: against qonnx."
+        ),
     ] = "simulator",
     as_json: Json = False,
 ) -> None:
     """Speed side by side with peers, as ratios measured in one run."""
-    if what != "simulator":
-        raise IntaglioError(f"there is no benchmark {what!r}", hint="simulator")
-    from .flow.bench import bench_simulator
     from .flow.show import print_rows
 
-    with err.status("building the same network three times"):
-        rows = bench_simulator()
+    if what.endswith(".onnx"):
+        from .flow.bench_import import bench_import
+
+        with err.status("loading and running the same network three times"):
+            rows = bench_import(Path(what))
+    elif what == "simulator":
+        from .flow.bench import bench_simulator
+
+        with err.status("building the same network three times"):
+            rows = bench_simulator()
+    else:
+        raise IntaglioError(f"there is no benchmark {what!r}", hint="simulator, or the path of an .onnx file")
     if as_json:
         print(json.dumps(rows))
     else:

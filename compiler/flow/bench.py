@@ -63,7 +63,7 @@ def bench_simulator(sizes: tuple[Size, ...] = (FULL, CARVED), *, peers: bool = T
         weights = _weights(size)
         images = np.random.default_rng(1).random((BATCH, 1, 28, 28), dtype=np.float32)
         graph = lenet(weights)
-        ours = _best(lambda graph=graph, images=images: simulate(graph, images))  # type: ignore[misc]
+        ours = best(lambda graph=graph, images=images: simulate(graph, images))  # type: ignore[misc]
         rows.append(_row(size, "intaglio simulate", ours, ours, f"{workers()} threads"))
         rows.append(_torch_row(size, weights, images, ours))
         if peers:
@@ -138,7 +138,7 @@ def _torch_row(size: Size, weights: list[tuple[Array, Array]], images: Array, ou
 
     module, x = _network(weights), torch.from_numpy(images)
     with torch.inference_mode():
-        seconds = _best(lambda: module(x))
+        seconds = best(lambda: module(x))
     return _row(size, "PyTorch float32", seconds, ours, f"{torch.get_num_threads()} threads")
 
 
@@ -149,8 +149,8 @@ def _hls4ml_row(size: Size, weights: list[tuple[Array, Array]], images: Array, o
     with tempfile.TemporaryDirectory(prefix="intaglio_bench_") as folder:
         predict = _hls4ml(weights, Path(folder))
         x = np.ascontiguousarray(images.transpose(0, 2, 3, 1))
-        with _quietly():
-            seconds = _best(lambda: predict(x))
+        with quietly():
+            seconds = best(lambda: predict(x))
     return _row(size, what, seconds, ours, "1 thread, g++ -O3, io_stream")
 
 
@@ -159,7 +159,7 @@ def _hls4ml(weights: list[tuple[Array, Array]], folder: Path) -> Callable[[Array
 
     io_stream: of its two styles the one whose C-simulation is faster, and quicker to compile.
     """
-    with _quietly():
+    with quietly():
         import hls4ml
 
         module = _network(weights)
@@ -191,7 +191,7 @@ def _hls4ml(weights: list[tuple[Array, Array]], folder: Path) -> Callable[[Array
 
 
 @contextlib.contextmanager
-def _quietly() -> Any:
+def quietly() -> Any:
     """Without hls4ml's progress on stdout, its warnings and those of what it imports."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
@@ -203,7 +203,7 @@ def _quietly() -> Any:
         logging.disable(before)
 
 
-def _best(call: Callable[[], object]) -> float:
+def best(call: Callable[[], object]) -> float:
     """Seconds of the fastest of five calls, after one that is not counted."""
     call()
     times = []

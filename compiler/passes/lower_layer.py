@@ -60,14 +60,7 @@ def integer_layer(
             offset[channel] = total
     scale = steps[0] if len(set(steps)) == 1 and not any(offset) else None
     if isinstance(op, SourceConv2d):
-        layer: Dense | Conv2d = Conv2d(
-            weight,
-            as_integers(bias),
-            op.stride,
-            op.padding,
-            scale,
-            **({"dilation": op.dilation, "groups": op.groups} if (op.dilation, op.groups) != ((1, 1), 1) else {}),
-        )
+        layer: Dense | Conv2d = Conv2d(weight, as_integers(bias), op.stride, op.padding, scale, op.dilation, op.groups)
     else:
         layer = Dense(weight, as_integers(bias), scale)
     return layer, tuple(steps), tuple(offset)

@@ -106,11 +106,11 @@ def gather(low: Lowering, node: Node, op: SourceGather) -> Pending:
     x = _moved(low, node)
     sources = (op.index % x.channels).reshape(-1, op.shape[-1])
     if (sources == sources[0]).all():
-        low.emit(node, Gather(op.index, op.shape), x)
+        low.emit(node, Gather(op.index, op.shape, x.channels), x)
         return low.owned(node, x.on(node.name, sources[0].tolist()))
     if not x.uniform:
         x = low.plain(node, low.quantised(node), uniform=True)
-    low.emit(node, Gather(op.index, op.shape), x)
+    low.emit(node, Gather(op.index, op.shape, x.channels), x)
     return low.owned(node, x.on(node.name, [0] * op.shape[-1]))
 
 
