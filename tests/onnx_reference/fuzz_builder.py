@@ -114,7 +114,7 @@ class Builder:
         domain = self.domain if kind in QUANTISERS else ""
         proto = helper.make_node(kind, names, results, name=f"{kind}_{len(self.nodes)}", domain=domain, **given)
         self.nodes.append(proto)
-        self.known.update(self._evaluator._run(proto, self.known))
+        self.known.update(self._evaluator.run_node(proto, self.known))
         made = []
         for name in results:
             shape = tuple(self.known[name].shape)

@@ -45,7 +45,7 @@ class Reference:
         known = dict(self.constants)
         for node in ordered(model.graph):
             if all(name in known or not name for name in node.input):
-                known.update(self._run(node, known))
+                known.update(self.run_node(node, known))
             else:
                 self.pending.append(node)
         self.constants = known
@@ -73,11 +73,11 @@ class Reference:
             values = exact(inputs[name])
             known[name] = Scaled.of(values) if values.dtype == object and not self.plain else values
         for node in self.pending:
-            known.update(self._run(node, known, margin))
+            known.update(self.run_node(node, known, margin))
         wanted = [each.name for each in self.graph.output] if outputs is None else outputs
         return {name: fractions(known[name]) for name in wanted}
 
-    def _run(self, proto: onnx.NodeProto, known: Mapping[str, Value], margin: Any = None) -> dict[str, Value]:
+    def run_node(self, proto: onnx.NodeProto, known: Mapping[str, Value], margin: Any = None) -> dict[str, Value]:
         node = Node(proto, self.opset, margin)
         if proto.domain not in STANDARD and not (proto.domain in DOMAINS and proto.op_type in QUANTISERS):
             raise UnsupportedError(f"{proto.domain}.{proto.op_type}")
