@@ -225,14 +225,8 @@ class _Translator:
         constant = all(isinstance(x, Constant) for x in inputs)
         if constant and family == STANDARD and node.op_type in FOLDS:
             rule = FOLDS[node.op_type]
-        elif (
-            constant
-            and rule is not None
-            and not (family == QONNX or node.op_type in ("QuantizeLinear", "DequantizeLinear"))
-        ):
-            raise Refusal(
-                "it computes a constant", "fold constants when exporting (do_constant_folding=True, or onnxsim)"
-            )
+        elif constant and rule is not None and family == STANDARD and node.op_type not in LINEAR:
+            raise Refusal("it computes a constant", FOLD)
         if rule is None:
             raise Refusal("there is no such operator in Intaglio", instead_of(node.op_type, node.domain))
         if any(isinstance(x, Unknown) for x in inputs):
@@ -255,7 +249,7 @@ class _Translator:
             raise IntaglioError(
                 "its constants grow beyond what a network needs",
                 where=self.model.path,
-                hint="fold constants when exporting",
+                hint=FOLD,
             )
         return results
 

@@ -17,7 +17,7 @@ from .onnx_constants import ONE, ZERO, Constant, full
 from .onnx_rules_quantisers import clipped
 from .values import Value
 
-HALF, SIXTH = Fraction(1, 2), Fraction(1, 6)
+HALF = Fraction(1, 2)
 FLOAT32 = {name: Fraction(float(np.float32(v))) for name, v in {"0.01": 0.01, "0.2": 0.2}.items()}
 SELU_ALPHA, SELU_GAMMA = (
     Fraction(float(np.float32(v))) for v in (1.67326319217681884765625, 1.05070102214813232421875)

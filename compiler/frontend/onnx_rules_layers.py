@@ -113,7 +113,7 @@ def _from_the_left(a: Call) -> Tensor:
 
 
 def linear(a: Call, x: Value, weight: Constant, bias: Constant | None) -> Value:
-    """weight (outputs, features) over axis 1 of (N, features), or of a standard (N, features, L) or (N, features, H, W).
+    """weight (outputs, features) over axis 1 of (N, features), or of a standard (N, features, L), (N, features, H, W).
 
     The columns are put in the order in which the features lie.
     """

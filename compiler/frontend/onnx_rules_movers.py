@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -114,7 +115,7 @@ def _columns(a: Call, x: Value, columns: list[int]) -> Value:
 
 
 def _rises(values: list[int] | None) -> bool:
-    return values is None or all(b > a for a, b in zip(values, values[1:], strict=False))
+    return values is None or all(b > a for a, b in pairwise(values))
 
 
 def _range(values: list[int]) -> tuple[int, int, int] | None:
@@ -128,9 +129,8 @@ def _range(values: list[int]) -> tuple[int, int, int] | None:
 def slice_(a: Call) -> Tensor:
     x = a.value(0)
     picks = sliced(a, x.shape)
-    if 0 in picks:
-        if picks.pop(0) != [*range(x.shape[0])]:
-            raise Refusal("it slices the batch", BATCH)
+    if 0 in picks and picks.pop(0) != [*range(x.shape[0])]:
+        raise Refusal("it slices the batch", BATCH)
     return chosen(a, x, picks)
 
 

@@ -91,10 +91,7 @@ def reduce(a: Call) -> Tensor:
     x = a.value(0)
     rank, kind = len(x.shape), a.node.op_type
     since = 13 if kind == "ReduceSum" else 18
-    if a.opset >= since:
-        given = a.input_ints(1) if a.has(1) else []
-    else:
-        given = a.ints("axes", [])
+    given = a.ints("axes", []) if a.opset < since else a.input_ints(1) if a.has(1) else []
     keep, nothing = a.flag("keepdims", default=True), a.flag("noop_with_empty_axes", default=False)
     if not given:
         if nothing:
