@@ -1,7 +1,7 @@
 """How the user's arrays become integers in an exported network, and how its integers leave.
 
-An input whose scale is one power of two is a Quant, in float32 exactly: floor(v + 1/2) is floor((floor(2v) + 1) / 2). Any
-other scale, offset or rounding is a MultiThreshold on the least float32 numbers that reach each integer.
+An input whose scale is one power of two is a Quant, in float32 exactly: floor(v + 1/2) = floor((floor(2v) + 1) / 2).
+Any other scale, offset or rounding is a MultiThreshold on the least float32 numbers that reach each integer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from ..ops.elements import is_bipolar
 from ..ops.exact import FLOAT32_EXACT
 from ..ops.rounding import boundary
 from .export_builder import DOUBLE, FLOAT, HALF, ONE, Builder, Carried, fits_float32, is_power_of_two
-from .export_rules_activations import MODES, MOVES_WITH_INTEGERS, clipped_quant, multi_threshold
+from .export_rules_activations import MODES, MOVES_WITH_INTEGERS, clipped_quant
+from .export_staircases import multi_threshold
 
 MOST_LEVELS = 1 << 10
 MOST_COUNTED = 255
@@ -62,11 +63,14 @@ def _quantised(b: Builder, x: Carried, mode: str) -> Carried:
     kind, shape = x.kind, b.shape_of(x.kind)
     lo, hi = min(kind.lo), max(kind.hi)
     everything = (lo - 2, hi + 2)
-    if IntBits(lo, hi) > WIDE:
+    if max(abs(lo), abs(hi)).bit_length() > WIDE:
         x = b.widened(x)
-    if mode == "half_up":
-        halves = replace(x, unit=x.unit / 2)
-        name = clipped_quant(b, halves, (2 * lo - 1, 2 * hi + 1), (2 * lo - 1, 2 * hi + 1), rounding="FLOOR").name
+    if mode == "half_up" and x.wide:
+        half = b.constant(float(x.unit / 2), DOUBLE)
+        x, mode = replace(x, name=b.emit("Add", [x.name, half], shape, x.dtype)), "floor"
+    elif mode == "half_up":
+        halves, ends = replace(x, unit=x.unit / 2), (2 * lo - 1, 2 * hi + 1)
+        name = clipped_quant(b, halves, ends, ends, rounding="FLOOR").name
         half = b.fixed([x.unit / 2], (), x.wide)
         x, mode = replace(x, name=b.emit("Add", [name, half], shape, x.dtype)), "floor"
     x = clipped_quant(b, x, (lo, hi), everything, rounding=MODES[mode])
@@ -76,10 +80,6 @@ def _quantised(b: Builder, x: Carried, mode: str) -> Carried:
             constant = np.reshape([float(v * x.unit) for v in ends], (1, -1, *(1,) * (len(kind.shape) - 1)))
             x = replace(x, name=b.emit(what, [x.name, b.constant(constant, x.dtype)], shape, x.dtype))
     return b.narrowed(x)
-
-
-def IntBits(lo: int, hi: int) -> int:  # noqa: N802
-    return max(abs(lo), abs(hi)).bit_length()
 
 
 def _counted(b: Builder, name: str, kind: TensorType, border: Border) -> Carried:
@@ -118,7 +118,7 @@ def _least_float32(edge: Fraction, *, closed: bool) -> float:
 
 
 def _divided(b: Builder, name: str, kind: TensorType, border: Border) -> Carried:
-    """More integers than thresholds could tell apart: a division in float64, right but for quotients 2^-53 from a tie."""
+    """More integers than thresholds tell apart: a division in float64, right but for quotients 2^-53 from a tie."""
     b.note("an input of many bits whose scale is no power of two is divided in float64")
     x, shape = b.widened(Carried(name, kind)), b.shape_of(kind)
     axes = (1, -1, *(1,) * (len(kind.shape) - 1))

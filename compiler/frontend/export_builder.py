@@ -142,8 +142,8 @@ class Builder:
         return replace(x, name=name, unit=unit)
 
     def affine(self, x: Carried, factors: Sequence[Fraction], addends: Sequence[Fraction]) -> Carried:
-        """x * factor + addend, per channel: Mul and Add; of an image, where channels differ, a BatchNormalization, which
-        peers turn to channels last. An addend that a convolution left in `bias_of` goes into it.
+        """x * factor + addend, per channel: Mul and Add; of an image, where channels differ, a BatchNormalization, as
+        peers turn it to channels last. An addend that a convolution left in `bias_of` goes into it.
         """
         shape = self.shape_of(x.kind)
         uniform = len(set(factors)) == 1 and len(set(addends)) == 1
@@ -228,12 +228,10 @@ class Builder:
         zero: int = 0,
         wide: bool = False,
     ) -> str:
-        """QONNX's Quant; scale a power of two."""
-        dtype = DOUBLE if wide else FLOAT
-        inputs = [x, *(self.constant(float(v), dtype) for v in (scale, zero, bits))]
-        return self.emit(
-            "Quant", inputs, shape, dtype, QONNX, signed=int(signed), narrow=int(narrow), rounding_mode=rounding
-        )
+        """QONNX's Quant; scale a power of two. It takes float64 where `wide`, and gives float32."""
+        inputs = [x, *(self.constant(float(v), DOUBLE if wide else FLOAT) for v in (scale, zero, bits))]
+        flags = {"signed": int(signed), "narrow": int(narrow), "rounding_mode": rounding}
+        return self.emit("Quant", inputs, shape, FLOAT, QONNX, **flags)
 
     def indices(self, values: Any) -> str:
         return self.constant(np.asarray(values, np.int64), INT64)

@@ -1,6 +1,6 @@
 """How the requantisers leave: requantise, threshold, mul_shift, shift and lookup, each by the first form that is exact.
 
-- Mul, Add, Quant: where slopes are dyadic, or a multiplier and a shift are proven equal, and float32 holds every product.
+- Mul, Add, Quant: where slopes are dyadic, or a multiplier and shift are proven equal, and float32 holds all products.
   Ours rounds half up, which QONNX has no name for: floor(v + 1/2), so 1/2 is added and FLOOR written.
 - MultiThreshold: few steps. With `Builder.thresholds` this form is tried first.
 - integers: Mul, Add and Div of int64.
@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import lcm
@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Node, TensorType
+from ..ir import Node, TensorType
 from ..ops import Lookup, MulShift, Requantise, Shift, Threshold
 from ..ops.elements import is_bipolar
 from ..ops.exact import FLOAT32_EXACT
 from ..passes.multiplier_search import mul_shift_form, shift_form
 from ..passes.staircase import Staircase, staircase
 from .export_builder import HALF, INT64, ONE, QONNX, Builder, Carried, exports, is_power_of_two, sums_fit_float32
+from .export_staircases import Counts, counted, flat, ranges, row_stairs, threshold_stairs
 
 MOST_LEVELS = 255
 """Thresholds of a channel: FINN's limit as well, of eight bits."""
@@ -43,6 +44,7 @@ MODES = {
     "down": "DOWN",
     "up": "UP",
 }
+WHOLE = {"FLOOR": "Floor", "ROUND": "Round", "CEIL": "Ceil"}
 MOVES_WITH_INTEGERS = {"half_up", "floor", "ceil"}
 """Modes for which round(v + z) = round(v) + z for every integer z."""
 
@@ -98,12 +100,12 @@ def requantise(b: Builder, node: Node, ins: list[Carried]) -> Carried:
         return _direct(b, x, op, out)
     stairs = list(_stairs(op, x.kind))
     if b.thresholds and max(len(s.steps) for s in stairs) <= MOST_LEVELS:
-        return _multi_threshold(b, x, _Counts.of_stairs(stairs), out)
+        return counted(b, x, Counts.of_stairs(stairs), out)
     affine = Affine.of(op).floored
     if not affine.in_float32(x.kind):
         searched = _searched(stairs, out, x.kind)
         if searched is None and max(len(s.steps) for s in stairs) <= MOST_LEVELS:
-            return _multi_threshold(b, x, _Counts.of_stairs(stairs), out)
+            return counted(b, x, Counts.of_stairs(stairs), out)
         if searched is None:
             return _direct(b, x, op, out)
         affine = searched
@@ -118,10 +120,10 @@ def threshold(b: Builder, node: Node, ins: list[Carried]) -> Carried:
     if not b.thresholds and op.bipolar:
         return _sign(b, x, op, out)
     if not b.thresholds and bool((np.abs(op.step) == 1).all()):
-        searched = _searched(list(_threshold_stairs(op, x.kind)), out, x.kind)
+        searched = _searched(list(threshold_stairs(op, x.kind)), out, x.kind)
         if searched is not None:
             return _quantised(b, x, searched, out)
-    return _multi_threshold(b, x, _Counts.of_threshold(op, x.kind), out)
+    return counted(b, x, Counts.of_threshold(op, x.kind), out)
 
 
 @exports(Lookup)
@@ -129,15 +131,15 @@ def lookup(b: Builder, node: Node, ins: list[Carried]) -> Carried:
     op, (x,) = node.op, ins
     assert isinstance(op, Lookup)
     out = b.graph.types[node.name]
-    rows = [op.table[c % len(op.table)][lo - op.first : hi - op.first + 1] for c, (lo, hi) in _ranges(x.kind)]
+    rows = [op.table[c % len(op.table)][lo - op.first : hi - op.first + 1] for c, (lo, hi) in ranges(x.kind)]
     rises = [np.diff(row) for row in rows]
     monotone = all(bool((r >= 0).all() or (r <= 0).all()) for r in rises)
     if monotone and not is_bipolar(x.kind) and max(int(np.abs(r).sum()) for r in rises) <= MOST_LEVELS:
-        stairs = [_row_stairs(row, lo) for row, (_, (lo, _)) in zip(rows, _ranges(x.kind), strict=True)]
+        stairs = [row_stairs(row, lo) for row, (_, (lo, _)) in zip(rows, ranges(x.kind), strict=True)]
         searched = None if b.thresholds else _searched(stairs, out, x.kind)
         if searched is not None and not is_bipolar(out):
             return _quantised(b, x, searched, out)
-        return _multi_threshold(b, x, _Counts.of_stairs(stairs), out)
+        return counted(b, x, Counts.of_stairs(stairs), out)
     return _table(b, x, op.table, op.first, out)
 
 
@@ -161,8 +163,10 @@ def clipped_quant(
     b: Builder, x: Carried, clip: tuple[int, int], reached: tuple[int, int], *, rounding: str, zero: int = 0
 ) -> Carried:
     """Quant of x.name to clip(code) - zero. reached: bounds of the codes before. Max or Min where no type ends so."""
-    shape = b.shape_of(x.kind)
     lo, hi = clip
+    if x.wide and max(abs(lo), abs(hi)) > FLOAT32_EXACT:
+        return _rounded_wide(b, x, clip, rounding, zero)
+    shape = b.shape_of(x.kind)
     low_free, high_free = reached[0] >= lo, reached[1] <= hi
     for bits in range(1, 64):
         for signed in (False, True) if bits > 1 else (False,):
@@ -183,22 +187,39 @@ def clipped_quant(
                         zero=zero,
                         wide=x.wide,
                     )
-                    return replace(x, name=name)
+                    return replace(x, name=name, wide=False)
     # a wider type, and then the ends that are not its own
     bits = max(2, max(abs(lo), abs(hi) + 1).bit_length() + 1)
     name = b.quant(x.name, shape, x.unit, bits, signed=True, narrow=False, rounding=rounding, zero=zero, wide=x.wide)
+    x = replace(x, name=name, wide=False)
     if not low_free and lo != -(1 << (bits - 1)):
-        name = _bounded(b, "Max", name, lo - zero, x)
+        x = _bounded(b, "Max", x, lo - zero)
     if not high_free and hi != (1 << (bits - 1)) - 1:
-        name = _bounded(b, "Min", name, hi - zero, x)
-    return replace(x, name=name)
+        x = _bounded(b, "Min", x, hi - zero)
+    return x
 
 
-def _bounded(b: Builder, what: str, name: str, end: int, x: Carried) -> str:
+def _rounded_wide(b: Builder, x: Carried, clip: tuple[int, int], rounding: str, zero: int) -> Carried:
+    """Of more integers than float32 holds, in which every Quant ends: standard operators on float64."""
+    if rounding not in WHOLE:
+        raise IntaglioError(f"{rounding} to more than 24 bits has no exact form in QONNX", where=b.place, hint="floor")
+    shape = b.shape_of(x.kind)
+    x = b.in_unit(x, ONE)
+    if zero:
+        x = replace(x, name=b.emit("Add", [x.name, b.constant(float(zero), x.dtype)], shape, x.dtype))
+    x = replace(x, name=b.emit(WHOLE[rounding], [x.name], shape, x.dtype))
+    x = _bounded(b, "Min", _bounded(b, "Max", x, clip[0]), clip[1])
+    if zero:
+        x = replace(x, name=b.emit("Sub", [x.name, b.constant(float(zero), x.dtype)], shape, x.dtype))
+    return x
+
+
+def _bounded(b: Builder, what: str, x: Carried, end: int) -> Carried:
     if what == "Max" and end == 0:
-        return b.emit("Relu", [name], b.shape_of(x.kind), x.dtype)
+        return replace(x, name=b.emit("Relu", [x.name], b.shape_of(x.kind), x.dtype))
     b.note(f"{what} with a constant")
-    return b.emit(what, [name, b.constant(float(end * x.unit), x.dtype)], b.shape_of(x.kind), x.dtype)
+    limit = b.constant(float(end * x.unit), x.dtype)
+    return replace(x, name=b.emit(what, [x.name, limit], b.shape_of(x.kind), x.dtype))
 
 
 def _ends(bits: int, *, signed: bool, narrow: bool) -> tuple[int, int]:
@@ -218,116 +239,13 @@ def _sign(b: Builder, x: Carried, op: Threshold, out: TensorType) -> Carried:
     return b.narrowed(Carried(b.emit("BipolarQuant", [name, one], shape, x.dtype, QONNX), out, ONE, x.wide))
 
 
-# -- MultiThreshold ----------------------------------------------------------------------------------------------------
-@dataclass(frozen=True)
-class _Counts:
-    """base + step * (how many thresholds are reached), per channel."""
-
-    rows: list[list[int]]
-    base: list[int]
-    step: list[int]
-
-    @staticmethod
-    def of_stairs(stairs: Sequence[Staircase]) -> _Counts:
-        steps = [-1 if s.falling else 1 for s in stairs]
-        return _Counts([s.thresholds for s in stairs], [s.at_amin for s in stairs], steps)
-
-    @staticmethod
-    def of_threshold(op: Threshold, x: TensorType) -> _Counts:
-        """Without those thresholds that are always reached, or never."""
-        rows, base = [], []
-        for c, (lo, hi) in _ranges(x):
-            row = [int(t) for t in op.thresholds[c]]
-            rows.append([t for t in row if lo < t <= hi])
-            base.append(int(op.base[c] + op.step[c] * sum(t <= lo for t in row)))
-        return _Counts(rows, base, [int(s) for s in op.step])
-
-
-def _multi_threshold(b: Builder, x: Carried, counts: _Counts, out: TensorType) -> Carried:
-    """A channel that falls is mirrored: x < t is -x >= 1 - t. Bases that differ become thresholds always reached."""
-    shape, x = b.shape_of(x.kind), b.narrowed(x)
-    signs = [1 if s > 0 or not row else -1 for s, row in zip(counts.step, counts.rows, strict=True)]
-    sizes = {abs(s) for s, row in zip(counts.step, counts.rows, strict=True) if row} or {1}
-    size = sizes.pop() if len(sizes) == 1 else 1
-    rows, least = [], []
-    for sign, row, base, step in zip(signs, counts.rows, counts.base, counts.step, strict=True):
-        jumps = abs(step) // size
-        ordered = row if sign > 0 else [1 - t for t in reversed(row)]
-        rows.append([t for t in ordered for _ in range(jumps)])
-        least.append(base if sign > 0 else base + step * len(row))
-    bottom = min(least)
-    if any((v - bottom) % size for v in least):
-        size, rows = 1, [[t for t in row for _ in range(size)] for row in rows]
-    name = x.name
-    if min(signs) < 0:
-        name = b.emit("Mul", [name, b.per_channel(list(map(Fraction, signs)), x.kind, x.wide)], shape, x.dtype)
-    first, last = [], []
-    for sign, (_, (lo, hi)) in zip(signs, _ranges(x.kind), strict=True):
-        first.append(lo if sign > 0 else -hi)
-        last.append(hi if sign > 0 else -lo)
-    rows = [[start] * ((v - bottom) // size) + row for start, v, row in zip(first, least, rows, strict=True)]
-    longest = max(1, *map(len, rows))
-    table = [row + [end + 1] * (longest - len(row)) for end, row in zip(last, rows, strict=True)]
-    if all(row == table[0] for row in table):
-        table = table[:1]
-    name = multi_threshold(b, name, np.array(table, float) * float(x.unit), size, bottom, replace(x, kind=out))
-    return b.narrowed(Carried(name, out, ONE, x.wide))
-
-
-def multi_threshold(b: Builder, name: str, table: Array, scale: int, bias: int, out: Carried) -> str:
-    kind = out.kind
-    assert kind.dtype is not None
-    dtype = "BIPOLAR" if kind.dtype.bipolar else f"{'INT' if kind.signed else 'UINT'}{kind.bits}"
-    b.note("MultiThreshold, which hls4ml does not read")
-    layout = {1: "NC", 2: "NCW", 3: "NCHW"}.get(len(kind.shape), "NCDHW")
-    return b.emit(
-        "MultiThreshold",
-        [name, b.constant(table, out.dtype)],
-        b.shape_of(kind),
-        out.dtype,
-        QONNX,
-        out_dtype=dtype,
-        out_scale=float(scale),
-        out_bias=float(bias),
-        data_layout=layout,
-    )
-
-
 # -- staircases --------------------------------------------------------------------------------------------------------
-def _ranges(x: TensorType) -> Iterator[tuple[int, tuple[int, int]]]:
-    return enumerate(zip(x.lo, x.hi, strict=True))
-
-
 def _stairs(op: Requantise | MulShift | Shift, x: TensorType) -> Iterator[Staircase]:
     if not isinstance(op, Requantise):
         affine = Affine.of(op)
         slope, offset = (np.array(v, dtype=object) for v in (affine.slope, affine.offset))
         op = Requantise(slope, offset, op.lo, op.hi, None, "floor")
-    return (staircase(op, c, lo, hi) if op.slope[c] else _flat(op.at(c, lo), lo, hi) for c, (lo, hi) in _ranges(x))
-
-
-def _flat(value: int, lo: int, hi: int) -> Staircase:
-    return Staircase(False, lo, hi, value, value, ())
-
-
-def _threshold_stairs(op: Threshold, x: TensorType) -> Iterator[Staircase]:
-    counts = _Counts.of_threshold(op, x)
-    for (_, (lo, hi)), row, base, step in zip(_ranges(x), counts.rows, counts.base, counts.step, strict=True):
-        if step > 0:
-            yield Staircase(False, lo, hi, base, base + len(row), tuple(row))
-        else:
-            yield Staircase(True, lo, hi, base - len(row), base, tuple(1 - t for t in reversed(row)))
-
-
-def _row_stairs(row: Array, lo: int) -> Staircase:
-    """A monotone table as what it counts."""
-    values = [int(v) for v in row]
-    hi = lo + len(values) - 1
-    if values[-1] >= values[0]:
-        steps = [lo + i + 1 for i, (a, z) in enumerate(zip(values, values[1:], strict=False)) for _ in range(z - a)]
-        return Staircase(False, lo, hi, values[0], values[-1], tuple(steps))
-    falls = [lo + i + 1 for i, (a, z) in enumerate(zip(values, values[1:], strict=False)) for _ in range(a - z)]
-    return Staircase(True, lo, hi, values[-1], values[0], tuple(1 - t for t in reversed(falls)))
+    return (staircase(op, c, lo, hi) if op.slope[c] else flat(op.at(c, lo), lo, hi) for c, (lo, hi) in ranges(x))
 
 
 def _searched(stairs: list[Staircase], out: TensorType, x: TensorType) -> Affine | None:

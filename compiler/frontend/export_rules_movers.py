@@ -1,4 +1,4 @@
-"""How the operators leave that move elements, choose among them, or compare all of a vector: standard ONNX on integers."""
+"""How the operators leave that move elements, choose among them, or compare all of a vector: standard ONNX."""
 
 from __future__ import annotations
 

@@ -38,6 +38,7 @@ from intaglio.ops import (
 from small_networks import branching_network, multilayer_perceptron, requantiser, residual_network
 
 F = Fraction
+QUARTER = F(1, 4)
 IMAGE, VECTOR, LINE = (4, 5, 3), (7,), (6, 3)
 CASES: dict[str, Callable[[], Graph]] = {
     "perceptron": multilayer_perceptron,
@@ -54,7 +55,7 @@ def integers(lo: int, hi: int, shape: Any, seed: int = 0) -> Any:
     return as_integers(rng(seed).integers(lo, hi, shape, endpoint=True))
 
 
-def kind(shape: tuple[int, ...], lo: Any = -8, hi: Any = 7, scale: Fraction | None = F(1, 4)) -> TensorType:
+def kind(shape: tuple[int, ...], lo: Any = -8, hi: Any = 7, scale: Fraction | None = QUARTER) -> TensorType:
     return TensorType.integer(shape, lo, hi, scale)
 
 
@@ -146,7 +147,8 @@ for _mode in ("half_up", "half_even", "half_away", "half_zero", "floor", "ceil",
         case(
             f"requantise_{_mode}_{_zero}",
             lambda m=_mode, z=_zero: one(
-                Requantise(fractions(["1/8", "3/16", "-1/4"]), fractions(["1/2", "0", "-1/4"]), 0, 15, F(1, 4), m, z), WIDE
+                Requantise(fractions(["1/8", "3/16", "-1/4"]), fractions(["1/2", "0", "-1/4"]), 0, 15, F(1, 4), m, z),
+                WIDE,
             ),
         )
 case("requantise_uneven_clip", lambda: one(requantise_clipped(-3, 10), WIDE))
@@ -176,7 +178,10 @@ case("threshold", lambda: one(thresholds(15, [0, 0, 0], [1, 1, 1]), WIDE))
 case("threshold_uneven", lambda: one(thresholds(9, [0, 5, -3], [1, -1, 1]), WIDE))
 case("threshold_steps", lambda: one(thresholds(5, [0, 5, -3], [1, -2, 3]), WIDE))
 case("threshold_bipolar", lambda: one(thresholds(1, [-1, 1, -1], [2, -2, 2]), WIDE))
-case("threshold_constant", lambda: one(Threshold(as_integers([[9999]] * 3), as_integers([1, 2, 3]), as_integers([1] * 3)), WIDE))
+case(
+    "threshold_constant",
+    lambda: one(Threshold(as_integers([[9999]] * 3), as_integers([1, 2, 3]), as_integers([1] * 3)), WIDE),
+)
 case("lookup", lambda: one(Lookup(integers(-50, 50, (1, 16)), -8, F(1, 4)), kind(IMAGE)))
 case("lookup_channels", lambda: one(Lookup(integers(-50, 50, (3, 20)), -10, F(1, 4)), kind(IMAGE)))
 case("lookup_rising", lambda: one(Lookup(as_integers(np.sort(integers(0, 30, (3, 16)))), -8, F(1, 4)), kind(IMAGE)))
@@ -212,7 +217,12 @@ case("softmax_image", lambda: one(Softmax.of(F(1, 2), 12, kind(IMAGE, -60, 60)),
 def bordered(border: Border, x: TensorType) -> Graph:
     """x as it comes in, and what an odd border makes of it when it leaves."""
     leaving = Border(border.shape, border.order, (F(1, 3), F(2), F(-1, 7)), (F(1, 5), F(0), F(9)))
-    return Graph({"x0": x}, (Node("y", Shift(as_integers([1, 0, 2]), 0, -300, 300), ("x0",)),), ("y",), {"x0": border, "y": leaving})
+    return Graph(
+        {"x0": x},
+        (Node("y", Shift(as_integers([1, 0, 2]), 0, -300, 300), ("x0",)),),
+        ("y",),
+        {"x0": border, "y": leaving},
+    )
 
 
 ORDER = as_integers(rng(3).permutation(60))
@@ -223,7 +233,10 @@ case("border_affine", lambda: bordered(Border((3, 4, 5), None, (F(1, 8), F(1, 3)
 case("border_bipolar", lambda: bordered(Border((3, 4, 5), None, (F(1, 3), F(1), F(-2)), (F(1, 9),)), bipolar(IMAGE)))
 case("border_bounds", lambda: bordered(Border((3, 4, 5), None, (F(1, 8),)), kind(IMAGE, (-8, 0, 3), (7, 5, 3))))
 case("border_16_bits", lambda: bordered(Border((3, 4, 5), None, (F(1, 1024),)), kind(IMAGE, -(1 << 15), (1 << 15) - 1)))
-case("border_32_bits", lambda: one(Slice((0, 1, 1), (0, 1, 1), as_integers([0, 2])), kind((3,), -(1 << 31), (1 << 31) - 1, F(1, 1 << 16))))
+case(
+    "border_32_bits",
+    lambda: one(Slice((0, 1, 1), (0, 1, 1), as_integers([0, 2])), kind((3,), -(1 << 31), (1 << 31) - 1, F(1, 1 << 16))),
+)
 for _mode in ("half_even", "half_away", "half_zero", "floor", "ceil", "down", "up"):
     for _zero in (0, 5):
         case(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import intaglio
 import numpy as np
 import pytest
@@ -22,9 +21,10 @@ def inputs_of(graph: Graph, frames: int, seed: int = 0) -> dict[str, np.ndarray]
     rng = np.random.default_rng(seed)
     result = {}
     for name, x in random_inputs(graph, frames, seed).items():
-        noise = rng.normal(size=x.shape) * rng.choice([1e-6, 0.1, 10.0], x.shape) * float(abs(graph.border_of(name).slope[0]))
-        halves = rng.choice([0, 0.5], x.shape) * float(graph.border_of(name).slope[0])
-        result[name] = np.where(np.arange(frames).reshape(-1, *(1,) * (x.ndim - 1)) % 2, x + noise + halves, x)
+        step = float(abs(graph.border_of(name).slope[0]))
+        moves = rng.normal(size=x.shape) * rng.choice([1e-6, 0.1, 10.0], x.shape) + rng.choice([0, 0.5], x.shape)
+        odd = np.arange(frames).reshape(-1, *(1,) * (x.ndim - 1)) % 2
+        result[name] = np.where(odd, x + moves * step, x)
     return result
 
 
@@ -66,8 +66,9 @@ def test_saved_module_is_equal(name: str, tmp_path) -> None:
 def test_traced_module_is_equal(name: str) -> None:
     graph = CASES[name]()
     inputs = inputs_of(graph, 5)
-    example, given = (tuple(map(torch.tensor, values)) for values in ([x[:2] for x in inputs.values()], inputs.values()))
-    assert same(torch.jit.trace(to_torch(graph), example)(*given), intaglio.simulate(graph, inputs))
+    given = tuple(map(torch.tensor, inputs.values()))
+    traced = torch.jit.trace(to_torch(graph), tuple(x[:2] for x in given))
+    assert same(traced(*given), intaglio.simulate(graph, inputs))
 
 
 def test_every_operator_has_a_case() -> None:
