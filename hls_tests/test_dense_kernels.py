@@ -1,5 +1,6 @@
 """dense: HLS and RTL at many folds, against `run`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,66 @@ TRIALS = {
     "block": (dense(12, 8), Kernel(2, 2, memory="bram", multiplier="dsp"), vector(12, lo=-128, hi=127)),
     "large_bias": (dense(3, 3, biases=5000), Kernel(3, 3), vector(3, hi=3)),
 }
+
+
+ONE_BIT = TensorType.integer((7,), 0, 1)
+SEVEN = TensorType((7,), IntType(True, 1), (-1,) * 7, (1,) * 7)
+PIXELS = TensorType((3, 37), IntType(True, 1), (-1,) * 37, (1,) * 37)
+
+
+def binary(inputs: int, outputs: int) -> Dense:
+    """Weights of -1 and +1."""
+    rng = np.random.default_rng(inputs + outputs)
+    weight = rng.integers(0, 2, (outputs, inputs)) * 2 - 1
+    return Dense(as_integers(weight), as_integers(rng.integers(-9, 9, outputs, endpoint=True)))
+
+
+XNOR = {
+    "serial": (binary(7, 5), Kernel(1, 1), ONE_BIT),
+    "spare": (binary(7, 5), Kernel(2, 3, stages=2), ONE_BIT),
+    "spare_terms": (binary(7, 5), Kernel(5, 3), ONE_BIT),
+    "spare_outputs": (binary(7, 5), Kernel(3, 7), ONE_BIT),
+    "unrolled": (binary(7, 5), Kernel(5, 7, stages=4), ONE_BIT),
+    "bipolar_serial": (binary(7, 5), Kernel(1, 1), SEVEN),
+    "bipolar_spare": (binary(7, 5), Kernel(2, 3, stages=2), SEVEN),
+    "bipolar_terms": (binary(7, 5), Kernel(5, 4, stages=3), SEVEN),
+    "bipolar_outputs": (binary(7, 5), Kernel(4, 7), SEVEN),
+    "bipolar_unrolled": (binary(7, 5), Kernel(5, 7), SEVEN),
+    "odd": (binary(37, 6), Kernel(4, 9, memory="bram"), PIXELS),
+    "one": (binary(1, 1), Kernel(1, 1), TensorType.integer((2, 1), 0, 1)),
+    "constant": (binary(3, 4), Kernel(3, 2), TensorType.integer((3,), 0, (0, 1, 0))),
+}
+
+
+def wide(bits: int, outputs: int = 3) -> Dense:
+    """Biases of so many bits, of both signs."""
+    rng = np.random.default_rng(bits)
+    reach = (1 << (bits - 1)) - 1
+    bias = np.append(rng.integers(-reach, reach, outputs - 2, endpoint=True), [reach, -reach])
+    return Dense(as_integers(rng.integers(-8, 8, (outputs, 5))), as_integers(bias))
+
+
+WIDE = {
+    "bias_33": (wide(33), Kernel(2, 2), vector(5)),
+    "bias_33_unrolled": (wide(33), Kernel(3, 5), vector(5)),
+    "bias_60": (wide(60, 5), Kernel(2, 3, stages=2), vector(5, lo=-8, hi=7)),
+    "bias_60_unrolled": (wide(60), Kernel(3, 5), vector(5, lo=-8, hi=7)),
+    "products_61": (
+        Dense(as_integers([[2**30, -(2**30) + 1], [2**30, 2**30 - 1]]), as_integers([-(2**59), 2**58])),
+        Kernel(1, 1),
+        vector(2, lo=-(2**28), hi=2**28),
+    ),
+}
+
+
+def test_xnor_kernels_at_many_folds(tmp_path: Path) -> None:
+    kernels = {name: (op, replace(kernel, multiplier="xnor"), x) for name, (op, kernel, x) in XNOR.items()}
+    check([Case(name, op, kernel, (x,)) for name, (op, kernel, x) in kernels.items()], tmp_path)
+
+
+def test_biases_and_accumulators_of_up_to_62_bits(tmp_path: Path) -> None:
+    assert max(op.infer(x).bits for op, _, x in WIDE.values()) == 61
+    check([Case(name, op, kernel, (x,)) for name, (op, kernel, x) in WIDE.items()], tmp_path)
 
 
 def test_dense_at_many_folds(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ Step at cycle t; operands are in registers at t+1, the sum of products after `st
 and the output register one later.
 
 The multiplier `xnor` is for weights of -1 and +1 and inputs of one bit, -1 and +1 or 0 and 1. It counts the bits in
-which weights and inputs differ: with inputs of -1 and +1 a product is 1 less 2 for a difference, with 0 and 1 it is 1 (a
-weight of +1) or 0 (of -1) less 1 for a difference. The constants are part of the bias, the count comes negative out of a
-tree of signed terms of one bit, and 0 as padding needs nothing special.
+which weights and inputs differ: with inputs of -1 and +1 a product is 1 less 2 for a difference, with 0 and 1 it is 1
+(a weight of +1) or 0 (of -1) less 1 for a difference. The constants are part of the bias, the count comes negative out
+of a tree of signed terms of one bit, and 0 as padding needs nothing special.
 """
 
 from __future__ import annotations

@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from fractions import Fraction
+from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
-from intaglio.ir import IntType, Kernel, TensorType, as_integers
-from intaglio.ops import Conv2d
+from intaglio.ir import Graph, IntType, Kernel, Node, Part, TensorType, as_integers
+from intaglio.ops import Conv2d, Requantise, executors
+from intaglio.passes.carve import carve
+from source_twin import run_integers
 
 
 @st.composite
 def layers(draw: st.DrawFn) -> tuple[Conv2d, TensorType]:
     kernel = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
+    dilation = draw(st.sampled_from([(1, 1), (1, 1), (2, 1), (1, 3), (3, 2)]))
+    span = [(size - 1) * apart + 1 for size, apart in zip(kernel, dilation, strict=True)]
     stride = draw(st.tuples(st.integers(1, 4), st.integers(1, 4)))
     pads = draw(st.tuples(*[st.integers(0, 4)] * 4))
-    height = draw(st.integers(max(1, kernel[0] - pads[0] - pads[1]), 8))
-    width = draw(st.integers(max(1, kernel[1] - pads[2] - pads[3]), 8))
-    inputs, outputs = draw(st.integers(1, 5)), draw(st.integers(1, 4))
+    height = draw(st.integers(max(1, span[0] - pads[0] - pads[1]), 12))
+    width = draw(st.integers(max(1, span[1] - pads[2] - pads[3]), 12))
+    groups = draw(st.sampled_from([1, 1, 2, 3, 5]))
+    group_inputs = draw(st.integers(1, 5 if groups == 1 else 3))
+    inputs, outputs = groups * group_inputs, groups * draw(st.integers(1, 4 if groups == 1 else 3))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    weight, bias = rng.integers(-8, 8, (outputs, *kernel, inputs)), rng.integers(-20, 20, outputs)
+    weight, bias = rng.integers(-8, 8, (outputs, *kernel, group_inputs)), rng.integers(-20, 20, outputs)
     lo = rng.integers(-9, 9, inputs)
-    return Conv2d(as_integers(weight), as_integers(bias), stride, pads), TensorType.integer(
-        (height, width, inputs), lo, lo + 5
-    )
+    op = Conv2d(as_integers(weight), as_integers(bias), stride, pads, None, dilation, groups)
+    return op, TensorType.integer((height, width, inputs), lo, lo + 5)
 
 
 def twin(op: Conv2d, x: list[list[list[int]]]) -> list[list[list[int]]]:
@@ -34,26 +42,36 @@ def twin(op: Conv2d, x: list[list[list[int]]]) -> list[list[list[int]]]:
     top, bottom, left, right = op.padding
     weight, bias = op.weight.tolist(), op.bias.tolist()
     rows, columns = len(weight[0]), len(weight[0][0])
+    inputs, outputs = len(x[0][0]) // op.groups, len(bias) // op.groups
     result = []
-    for y in range(-top, len(x) + bottom - rows + 1, op.stride[0]):
+    for y in range(-top, len(x) + bottom - (rows - 1) * op.dilation[0], op.stride[0]):
         line = []
-        for z in range(-left, len(x[0]) + right - columns + 1, op.stride[1]):
+        for z in range(-left, len(x[0]) + right - (columns - 1) * op.dilation[1], op.stride[1]):
             pixel = list(bias)
-            for r in range(max(y, 0), min(y + rows, len(x))):
-                for c in range(max(z, 0), min(z + columns, len(x[0]))):
-                    for m, taps in enumerate(weight):
-                        pixel[m] += sum(w * v for w, v in zip(taps[r - y][c - z], x[r][c], strict=True))
+            for m, taps in enumerate(weight):
+                for r, c in product(range(rows), range(columns)):
+                    place = y + r * op.dilation[0], z + c * op.dilation[1]
+                    if 0 <= place[0] < len(x) and 0 <= place[1] < len(x[0]):
+                        seen = x[place[0]][place[1]][m // outputs * inputs : (m // outputs + 1) * inputs]
+                        pixel[m] += sum(w * v for w, v in zip(taps[r][c], seen, strict=True))
             line.append(pixel)
         result.append(line)
     return result
 
 
+def spans(op: Conv2d) -> tuple[int, int]:
+    _, rows, columns, _ = op.weight.shape
+    return (rows - 1) * op.dilation[0] + 1, (columns - 1) * op.dilation[1] + 1
+
+
 def rows_program(op: Conv2d, kernel: Kernel, kind: TensorType) -> tuple[int, list[int], list[int]]:
     """The rows form, step by step: (steps, reads, writes)."""
     height, width, channels = kind.shape
-    _, rows, columns, _ = op.weight.shape
+    rows, columns = spans(op)
     top, _, left, _ = op.padding
-    folds, turns = -(-channels // kernel.simd), -(-len(op.bias) // kernel.pe)
+    lanes, turns = op.lanes(kernel, kind)[0][0], -(-len(op.bias) // kernel.pe)
+    folds = -(-channels // lanes)
+    one_pass = op.weight.shape[1] * op.weight.shape[2] * -(-op.weight.shape[3] // lanes)
     slots, total = min(rows + op.stride[0], height), height * width * folds
     out_rows, out_columns, _ = op.infer(kind).shape
     reads: list[int] = []
@@ -66,13 +84,13 @@ def rows_program(op: Conv2d, kernel: Kernel, kind: TensorType) -> tuple[int, lis
             column = max(min(z * op.stride[1] - left + columns, width) - 1, -1)
             need = 0 if row < 0 else (row * width + column + 1) * folds
             computed = 0
-            while computed < turns * rows * columns * folds:
+            while computed < turns * one_pass:
                 ready = len(reads) >= need
                 if len(reads) < limit:
                     reads.append(step)
                 if ready:
                     computed += 1
-                    if computed % (rows * columns * folds) == 0:
+                    if computed % one_pass == 0:
                         writes.append(step)
                 step += 1
     while len(reads) < total:
@@ -83,9 +101,11 @@ def rows_program(op: Conv2d, kernel: Kernel, kind: TensorType) -> tuple[int, lis
 
 def window_program(op: Conv2d, kernel: Kernel, kind: TensorType) -> tuple[int, list[int], list[int]]:
     """The window form, position by position: (steps, reads, writes)."""
-    height, width, _ = kind.shape
-    _, rows, columns, _ = op.weight.shape
+    height, width, channels = kind.shape
+    rows, columns = spans(op)
     top, _, left, _ = op.padding
+    folds = -(-channels // op.lanes(kernel, kind)[0][0])
+    passes = -(-len(op.bias) // kernel.pe) // folds
     out_rows, out_columns, _ = op.infer(kind).shape
     ends_down = [y * op.stride[0] + rows - 1 for y in range(out_rows)]
     ends_right = [z * op.stride[1] + columns - 1 for z in range(out_columns)]
@@ -94,11 +114,12 @@ def window_program(op: Conv2d, kernel: Kernel, kind: TensorType) -> tuple[int, l
     step = 0
     for y in range(max(ends_down[-1] + 1, top + height)):
         for z in range(max(ends_right[-1] + 1, left + width)):
-            reads += [step] * (0 <= y - top < height and 0 <= z - left < width)
             complete = y in ends_down and z in ends_right
-            for _ in range(-(-len(op.bias) // kernel.pe) if complete else 1):
-                writes += [step] * complete
-                step += 1
+            for _ in range(folds):
+                reads += [step] * (0 <= y - top < height and 0 <= z - left < width)
+                for _ in range(passes if complete else 1):
+                    writes += [step] * complete
+                    step += 1
     return step, reads, writes
 
 
@@ -117,13 +138,22 @@ def test_run_equals_a_loop_over_integers(case: tuple[Conv2d, TensorType], seed: 
 def test_keeping_channels_equals_masking_them(case: tuple[Conv2d, TensorType], data: st.DataObject) -> None:
     op, kind = case
     ins, out = op.couplings(kind)
-    assert len({*ins[0].tolist(), *out.tolist()}) == kind.channels + len(op.bias)
-    kept = np.array(sorted(data.draw(st.sets(st.integers(0, kind.channels - 1), min_size=1))))
-    left = np.array(sorted(data.draw(st.sets(st.integers(0, len(op.bias) - 1), min_size=1))))
+    labels = sorted({*ins[0].tolist(), *out.tolist()})
+    group_inputs, group_outputs = op.weight.shape[3], len(op.bias) // op.groups
+    free = kind.channels if op.groups > 1 == group_inputs else group_inputs + group_outputs
+    assert len(labels) == free
+    chosen = data.draw(st.sets(st.sampled_from(labels), min_size=1))
+    kept, left = (np.flatnonzero(np.isin(label, sorted(chosen))) for label in (ins[0], out))
+    assume(len(kept))
+    assume(len(left))
     x = np.random.default_rng(0).integers(kind.lo_array, kind.hi_array, (2, *kind.shape), endpoint=True)
     masked = np.zeros_like(x)
     masked[..., kept] = x[..., kept]
-    assert (op.keep((kept,), left).run(x[..., kept]) == op.run(masked)[..., left]).all()
+    smaller = op.keep((kept,), left)
+    assert (smaller.run(x[..., kept]) == op.run(masked)[..., left]).all()
+    kind = TensorType.integer((*kind.shape[:2], len(kept)), kind.lo_array[kept], kind.hi_array[kept])
+    assert smaller.infer(kind).channels == len(left)
+    assert next(smaller.kernels(kind)).pe == 1
 
 
 @given(layers(), st.data())
@@ -131,13 +161,150 @@ def test_the_program_is_that_of_the_machine(case: tuple[Conv2d, TensorType], dat
     op, kind = case
     kernel = data.draw(st.sampled_from(list(op.kernels(kind))))
     program = op.program(kernel, kind)
-    steps, reads, writes = (window_program if kernel.simd > kind.channels else rows_program)(op, kernel, kind)
+    side = max(1, kernel.pe * op.groups // len(op.bias)) if op.groups > 1 else 1
+    whole = kernel.simd > side * op.weight.shape[3]
+    steps, reads, writes = (window_program if whole else rows_program)(op, kernel, kind)
     assert (program.steps, program.reads[0].tolist(), program.writes.tolist()) == (steps, reads, writes)
     assert op.steps(kernel, kind) == program.steps
     assert len(reads) == kind.pixels * -(-kind.channels // op.lanes(kernel, kind)[0][0])
     assert len(writes) == op.infer(kind).pixels * -(-len(op.bias) // kernel.pe)
     assert reads[0] <= writes[0]  # nothing is sent for a frame that has not begun to come
     assert op.parts(kernel, kind)
+
+
+@given(layers(), st.integers(0, 2**32 - 1), st.sampled_from(["TAP_NS", "COPY_NS", "SEGMENT_NS", "MULTIPLY_NS", ""]))
+def test_every_executor_equals_run(case: tuple[Conv2d, TensorType], seed: int, dear: str) -> None:
+    op, kind = case
+    x = np.random.default_rng(seed).integers(kind.lo_array, kind.hi_array, (3, *kind.shape), endpoint=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(executors, "CHUNK", 200)
+        if dear:  # what is dear is avoided, so that all forms have their turn
+            patch.setattr(executors, dear, 1e6)
+        execute = op.executor(kind)
+    for frames in (x, x.astype(np.float32)):
+        assert (execute(frames) == op.run(x)).all()
+
+
+@pytest.mark.parametrize(("groups", "inputs", "outputs"), [(6, 6, 6), (3, 3, 6), (3, 6, 3), (2, 8, 6)])
+def test_kernels_of_groups_take_one_in_folds_or_many_whole(groups: int, inputs: int, outputs: int) -> None:
+    rng = np.random.default_rng(0)
+    weight = as_integers(rng.integers(-8, 8, (outputs, 3, 2, inputs // groups)))
+    op = Conv2d(weight, as_integers(np.zeros(outputs)), groups=groups)
+    kind = TensorType.integer((5, 5, inputs), 0, 15)
+    legal = {(k.pe, k.simd) for k in op.kernels(kind)}
+    for pe in range(1, outputs + 1):
+        for simd in range(1, 6 * inputs + 1):
+            if (pe, simd) in legal:
+                assert op.program(Kernel(pe, simd), kind).steps == op.steps(Kernel(pe, simd), kind)
+            else:
+                with pytest.raises(IntaglioError, match="hint"):
+                    op.program(Kernel(pe, simd), kind)
+    for count in range(1, groups + 1):
+        assert {(count * outputs // groups, count * inputs // groups * taps) for taps in (1, 6)} <= legal
+    steps = {op.steps(k, kind) for k in op.kernels(kind)}
+    assert {op.steps(k, kind) for k in op.choices(kind)} == steps
+    assert (1, 1) in legal
+
+
+def test_depthwise_multiplies_no_zeros() -> None:
+    """Lanes side by side are channels: all are busy in every step that computes."""
+    op = Conv2d(as_integers(np.ones((37, 3, 3, 1))), as_integers(np.zeros(37)), padding=(1, 1, 1, 1), groups=37)
+    kind = TensorType.integer((8, 8, 37), 0, 15)
+    for lanes in (1, 2, 8, 19, 37):
+        folds = -(-37 // lanes)
+        first = (8 + 2) * folds  # beats that the first window needs
+        assert 8 * 8 * 9 * folds <= op.steps(Kernel(lanes, lanes), kind) <= 8 * 8 * 9 * folds + first
+        assert op.steps(Kernel(lanes, 9 * lanes), kind) == 10 * 10 * folds
+        multipliers = [p for p in op.parts(Kernel(lanes, lanes), kind) if p.kind == "lut_multiplier"]
+        assert [p.count for p in multipliers] == [lanes]
+        rom = next(p for p in op.parts(Kernel(lanes, lanes), kind) if p.kind.startswith("rom"))
+        assert rom["depth"] * rom["width"] == 9 * folds * lanes * 2
+
+
+def dying(groups: int, per_output: int, dead: list[int], *, silent: bool) -> Graph:
+    """A convolution with dead outputs, one in groups on it, and a pointwise one on that; `silent` kills its weights."""
+    rng = np.random.default_rng(groups)
+    middle = 6
+
+    def conv(outputs: int, kernel: int, inputs: int, groups: int = 1) -> Conv2d:
+        weight = rng.integers(1, 8, (outputs, kernel, kernel, inputs // groups))
+        weight *= rng.integers(0, 2, weight.shape) * 2 - 1
+        pad = (kernel // 2,) * 4
+        return Conv2d(as_integers(weight), as_integers(rng.integers(-9, 9, outputs)), padding=pad, groups=groups)
+
+    def requantiser(channels: int) -> Requantise:
+        slope = np.array([Fraction(1, 9 + c) for c in range(channels)], dtype=object)
+        return Requantise(slope, np.array([Fraction(0)] * channels, dtype=object), 0, 15, Fraction(1))
+
+    first, grouped = conv(middle, 1, 2), conv(middle * per_output, 3, middle, groups)
+    outputs = len(grouped.bias) // groups
+    gone = [o for o in range(len(grouped.bias)) if o // per_output in dead] if groups == middle else []
+    gone = gone or [o for o in range(len(grouped.bias)) if o % outputs in dead]
+    weight, bias = np.array(first.weight), np.array(first.bias)
+    weight[[i for i in range(middle) if i % (middle // groups if groups < middle else middle) in dead]] = 0
+    bias[~weight.any(axis=(1, 2, 3))] = 0
+    first = Conv2d(as_integers(weight), as_integers(bias), padding=first.padding)
+    weight, bias = np.array(grouped.weight), np.array(grouped.bias)
+    bias[gone] = 0
+    if silent or groups < middle:
+        weight[gone] = 0
+    grouped = Conv2d(as_integers(weight), as_integers(bias), padding=grouped.padding, groups=groups)
+    nodes = (
+        Node("first", first, ("x",)),
+        Node("first_q", requantiser(middle), ("first",)),
+        Node("grouped", grouped, ("first_q",)),
+        Node("grouped_q", requantiser(len(bias)), ("grouped",)),
+        Node("last", conv(2, 1, len(bias)), ("grouped_q",)),
+    )
+    return Graph({"x": TensorType.integer((4, 4, 2), -8, 7, Fraction(1))}, nodes, ("last",))
+
+
+@pytest.mark.parametrize("silent", [True, False])
+@pytest.mark.parametrize(
+    ("groups", "per_output", "dead", "left"),
+    [(6, 1, [0, 3, 4], 3), (6, 2, [1, 5], 8), (6, 1, [1, 2, 3, 4, 5], 1), (2, 1, [1], 4), (3, 2, [0], 9)],
+)
+def test_carving_groups_computes_what_masking_did(
+    groups: int, per_output: int, dead: list[int], left: int, *, silent: bool
+) -> None:
+    graph = dying(groups, per_output, dead, silent=silent)
+    carved = carve(graph)
+    op = carved.by_name["grouped"].op
+    assert isinstance(op, Conv2d)
+    assert (len(op.bias), op.groups) == (left, left // per_output if groups == 6 else groups)
+    x = np.random.default_rng(1).integers(-8, 8, (5, 4, 4, 2))
+    assert (run_integers(carved, {"x": x})["last"] == run_integers(graph, {"x": x})["last"]).all()
+
+
+def test_a_living_channel_of_a_place_keeps_it_in_all_groups() -> None:
+    graph = dying(2, 1, [1], silent=True)
+    node = graph.by_name["grouped"]
+    assert isinstance(node.op, Conv2d)
+    weight = np.array(node.op.weight)
+    weight[1, 1, 1, 0] = 5  # of two outputs at place 1, one lives again
+    revived = replace(node, op=replace(node.op, weight=as_integers(weight)))
+    carved = carve(graph.with_nodes(revived if n is node else n for n in graph.nodes))
+    assert len(carved.by_name["grouped"].op.bias) == 6
+
+
+@pytest.mark.parametrize("bipolar", [True, False])
+def test_xnor_takes_the_place_of_lut_multipliers_where_all_is_one_bit(*, bipolar: bool) -> None:
+    kind = TensorType((4, 4, 5), IntType(bipolar, 1), (-1 if bipolar else 0,) * 5, (1,) * 5)
+    op = layer(3, (2, 2), 5)
+    assert {k.multiplier for k in op.choices(kind)} == {"xnor"}
+    kernel = Kernel(2, 2, multiplier="xnor")
+    parts = op.parts(kernel, kind)
+    assert not {"lut_multiplier", "dsp_multiplier"} & {p.kind for p in parts}
+    assert Part("rom_lutram", 1, {"depth": 2 * 4 * 3, "width": 2 * 2 + 2}) in parts  # two flags for spare lanes
+    assert op.program(kernel, kind).steps == op.program(Kernel(2, 2), kind).steps
+    for wrong, x in (
+        (replace(op, weight=as_integers(np.zeros(op.weight.shape))), kind),
+        (op, TensorType.integer((4, 4, 5), 0, 3)),
+    ):
+        assert "xnor" not in {k.multiplier for k in wrong.choices(x)}
+        for ask in (wrong.program, wrong.params, wrong.parts):
+            with pytest.raises(IntaglioError, match="weights of -1 and \\+1"):
+                ask(kernel, x)
 
 
 def layer(outputs: int, kernel: tuple[int, int], inputs: int, padding: tuple[int, int, int, int] = (0,) * 4) -> Conv2d:
@@ -184,6 +351,12 @@ def test_images_that_do_not_fit_are_refused() -> None:
         layer(2, (3, 3), 3).infer(TensorType.integer((5, 5, 2), 0, 3))
     with pytest.raises(IntaglioError, match="height, width, channels"):
         layer(2, (3, 3), 3).infer(TensorType.integer((5, 3), 0, 3))
+    with pytest.raises(IntaglioError, match="does not fit"):
+        replace(layer(2, (3, 3), 3), dilation=(1, 3)).infer(TensorType.integer((6, 6, 3), 0, 3))
+    with pytest.raises(IntaglioError, match="takes 6 channels, not 3"):
+        replace(layer(2, (3, 3), 3), groups=2).infer(TensorType.integer((5, 5, 3), 0, 3))
+    with pytest.raises(IntaglioError, match="3 outputs do not fall into 2"):
+        replace(layer(3, (3, 3), 1), groups=2).infer(TensorType.integer((5, 5, 2), 0, 3))
 
 
 def test_the_program_of_a_large_image_takes_milliseconds() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
-from intaglio.ir import Kernel, TensorType, as_integers
+from intaglio.ir import IntType, Kernel, Part, TensorType, as_integers
 from intaglio.ops import Dense
 
 
@@ -91,6 +91,41 @@ def test_choices_are_legal_kernels_of_all_folds() -> None:
 
     assert {folds(k) for k in op.choices(kind)} == {folds(k) for k in op.kernels(kind)}
     assert {(k.pe, k.simd) for k in op.choices(kind)} <= {(k.pe, k.simd) for k in op.kernels(kind)}
+
+
+def test_xnor_is_for_one_bit_only() -> None:
+    rng = np.random.default_rng(0)
+    op = Dense(as_integers(rng.integers(0, 2, (10, 37)) * 2 - 1), as_integers(np.zeros(10)))
+    kernel = Kernel(3, 4, multiplier="xnor")
+    for signed in (True, False):
+        kind = TensorType((37,), IntType(signed, 1), (-1 if signed else 0,) * 37, (1,) * 37)
+        assert {k.multiplier for k in op.choices(kind)} == {"xnor"}
+        parts = op.parts(kernel, kind)
+        # a bit per weight, and one for each kind of spare lane
+        assert Part("rom_lutram", 1, {"depth": 40, "width": 3 * 4 + 2}) in parts
+        assert Part("mask", 3, {"bits": 4}) in parts
+        assert Part("tree_adder", 3, {"bits": 3}) in parts
+        assert op.program(kernel, kind).steps == op.program(Kernel(3, 4), kind).steps
+    two_bits = TensorType.integer((37,), -1, 1)
+    assert {k.multiplier for k in op.choices(two_bits)} == {"lut"}
+    for ask in (op.program, op.params, op.parts):
+        with pytest.raises(IntaglioError, match="weights of -1 and \\+1 with inputs of one bit"):
+            ask(kernel, two_bits)
+        with pytest.raises(IntaglioError, match="no multiplier 'abacus'"):
+            ask(Kernel(3, 4, multiplier="abacus"), two_bits)
+
+
+def test_accumulators_are_of_62_bits_at_most() -> None:
+    kind = TensorType.integer((2,), -(2**15), 2**15 - 1)
+    top = 2**61 - 1 - 2 * 2**44 * 2**15
+    weight = as_integers(np.full((1, 2), 2**44))
+    out = Dense(weight, as_integers([top - 2**10])).infer(kind)
+    assert (out.bits, out.hi) == (62, (top - 2**10 + 2**45 * (2**15 - 1),))
+    for bias in (2**61, -(2**61), 2**62):
+        with pytest.raises(IntaglioError, match="62 is the widest accumulator"):
+            Dense(weight, as_integers([bias])).infer(kind)
+    with pytest.raises(IntaglioError, match="sums of 66 bits"):
+        Dense(as_integers(np.full((1, 2), 2**48)), as_integers([0])).infer(kind)
 
 
 @pytest.mark.parametrize(
