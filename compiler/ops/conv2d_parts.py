@@ -12,6 +12,10 @@ from .hardware import VERILOG_STYLE, buffer_parts, memory_style, width_of
 from .sliding import Raster, RowBuffer
 
 
+SHORTEST_LINE = 3
+"""Registers in a row that become a shift register in LUTs."""
+
+
 def row_params(form: RowBuffer, kernel: Kernel, word: int) -> dict[str, Any]:
     top, _, left, _ = form.window.padding
     passes = form.turns // form.groups
@@ -91,8 +95,9 @@ def window_parts(form: Raster, word: int) -> Parts:
     """The line with its taps, the place in the raster, and the place where the next window is complete."""
     (kernel_rows, kernel_columns), (down, right) = form.window.kernel, form.window.stride
     row, column = width_of(form.rows + down), width_of(form.columns + right)
+    between, step = kernel_rows * (kernel_columns - 1), form.tap_step
     parts = [
-        Part("register", kernel_rows * kernel_columns, {"bits": word}),
+        Part("register", kernel_rows + (between * step if step < SHORTEST_LINE else 0), {"bits": word}),
         Part("counter", 2, {"bits": row}),
         Part("counter", 2, {"bits": column}),
         Part("comparator", 1, {"bits": row}),
@@ -101,9 +106,8 @@ def window_parts(form: Raster, word: int) -> Parts:
     ]
     if kernel_rows > 1 and form.gap:
         parts.append(Part("shift_line", kernel_rows - 1, {"depth": form.gap, "width": word}))
-    if kernel_columns > 1 and form.tap_step > 1:
-        gaps = kernel_rows * (kernel_columns - 1)
-        parts.append(Part("shift_line", gaps, {"depth": form.tap_step - 1, "width": word}))
+    if between and step >= SHORTEST_LINE:  # a tap is the end of the line that comes to it
+        parts.append(Part("shift_line", between, {"depth": step, "width": word}))
     counters = (form.turns * form.folds, form.folds, form.turns if form.folds > 1 else 1)
     parts += [Part("counter", 1, {"bits": width_of(count)}) for count in counters if count > 1]
     return (*parts, *_padding_parts(form, row, column, word))

@@ -276,8 +276,8 @@ def mac_parts(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: Te
     flags = (spare.terms > 0) + (spare.outputs > 0) if xnor else 0
     memory = memory_part("rom", depth, pe * simd * sizes.weight + flags, kernel)
     parts.append(memory)
-    if xnor:
-        parts.append(Part("mask", pe, {"bits": simd}))
+    if xnor:  # where two terms meet, their differences are part of the adder
+        parts += [Part("mask", pe, {"bits": 1})] if simd % 2 else []
     else:
         factors = {"a": x.bits, "b": sizes.weight, "signed": int(x.signed), **chosen_among((memory,))}
         parts.append(Part(f"{kernel.multiplier}_multiplier", pe * simd, factors))

@@ -99,11 +99,8 @@ def _special_conv2d(rng: np.random.Generator, index: int) -> Draw:
         groups=groups,
     )
     multiplier = "xnor" if form == "xnor" else "lut"
-    return (
-        op,
-        Kernel(pe, simd, multiplier=multiplier, stages=stages_of(rng, simd // max(1, pe * groups // outputs))),
-        (x,),
-    )
+    stages = stages_of(rng, simd * outputs // (pe * groups) if groups > 1 else simd)
+    return op, Kernel(pe, simd, multiplier=multiplier, stages=stages), (x,)
 
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
