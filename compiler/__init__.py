@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .flow.design import Design
     from .flow.lower import lower
     from .flow.prepare import prepare
+    from .flow.quantize import quantize
     from .flow.source import load
     from .ir import Graph
     from .simulator import simulate
@@ -39,6 +40,7 @@ __all__ = [
     "load_board",
     "lower",
     "prepare",
+    "quantize",
     "simulate",
 ]
 
@@ -56,6 +58,7 @@ _HOMES = {
     "load_board": ".estimate.board",
     "lower": ".flow.lower",
     "prepare": ".flow.prepare",
+    "quantize": ".flow.quantize",
     "simulate": ".simulator",
 }
 

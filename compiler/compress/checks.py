@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import IntaglioError
 from ..ir import Graph
-from .functional import torch_shape
 from .recipe import Recipe
 
 
@@ -39,8 +39,18 @@ def check_inputs(graph: Graph, inputs: tuple[Tensor, ...]) -> None:
     """Raises IntaglioError where the inputs are not what the network was prepared for."""
     if len(inputs) != len(graph.inputs):
         raise IntaglioError(f"the network takes {len(graph.inputs)} inputs, not {len(inputs)}")
-    for (name, kind), x in zip(graph.inputs.items(), inputs, strict=True):
-        want = torch_shape(kind.shape)
+    for name, x in zip(graph.inputs, inputs, strict=True):
+        want = graph.border_of(name).shape
         if tuple(x.shape[1:]) != want:
             hint = f"it should be (batch, {', '.join(map(str, want))})"
             raise IntaglioError(f"input {name} has shape {tuple(x.shape)}", hint=hint)
+
+
+def inputs_of(batch: Any, count: int) -> tuple[Tensor, ...]:
+    """The inputs in a batch: x, (x, y), (x1, x2), ((x1, x2), y) or (x1, x2, y)."""
+    if isinstance(batch, Tensor):
+        return (batch,)
+    first = batch[0]
+    if isinstance(first, tuple | list):
+        return tuple(torch.as_tensor(x) for x in first)
+    return tuple(torch.as_tensor(x) for x in (batch[:count] if count > 1 else (first,)))

@@ -52,7 +52,8 @@ def fit(
 
     Args:
         model: what `prepare` gave.
-        train_loader: batches (x, y), with a length; a DataLoader, or any re-iterable.
+        train_loader: batches (x, y), with a length; a DataLoader, or any re-iterable. x, y: tuples where the network
+            takes or gives several tensors (with a `loss` of one's own).
         valid_loader: the same for accuracies; None: none are measured.
         epochs: altogether; the recipe's `shares` split them.
         lr: of the float phase; 0.002 for Adam, 0.05 for SGD where nothing is said.
@@ -112,7 +113,7 @@ def fit(
             for x, y in _on(model, train_loader):
                 _set_rate(optimiser, rate(model.clock))
                 optimiser.zero_grad()
-                outputs = model(x)
+                outputs = model(*x)
                 value = loss(outputs, y)
                 number_lost = value.item()
                 if not isfinite(number_lost):
@@ -124,8 +125,8 @@ def fit(
                     history.float_accuracy = evaluate(model, valid_loader) if valid_loader is not None else nan
                     model.train()
                 model.step()
-                lost, right, seen = lost + number_lost * len(x), right + _right(outputs, y), seen + len(x)
-                advance(len(x), "")
+                lost, right, seen = lost + number_lost * len(x[0]), right + _right(outputs, y), seen + len(x[0])
+                advance(len(x[0]), "")
             last = number == epochs - 1
             if last and model.recipe.method != "float":
                 model.freeze()
@@ -155,7 +156,7 @@ def evaluate(model: PreparedModel, loader: Loader) -> float:
     model.eval()
     try:
         for x, y in _on(model, loader):
-            right, seen = right + _right(model(x), y), seen + len(x)
+            right, seen = right + _right(model(*x), y), seen + len(x[0])
     finally:
         model.train(was)
     if not seen:
@@ -173,18 +174,26 @@ def _float_accuracy(model: PreparedModel, loader: Loader | None) -> float:
         model.phase = phase
 
 
-def _right(outputs: Any, y: Tensor) -> float:
+def _right(outputs: Any, y: Any) -> float:
     """How many samples of a batch are right; NaN where these are no classes."""
-    if not isinstance(outputs, Tensor) or y.is_floating_point():
+    if not isinstance(outputs, Tensor) or not isinstance(y, Tensor) or y.is_floating_point():
         return nan
     guess = outputs if not outputs.is_floating_point() else outputs.detach().argmax(dim=1)
     return int((guess.reshape(y.shape) == y).sum())
 
 
-def _on(model: PreparedModel, loader: Loader) -> Iterator[tuple[Tensor, Tensor]]:
+def _on(model: PreparedModel, loader: Loader) -> Iterator[tuple[tuple[Tensor, ...], Any]]:
+    """(inputs, y) of every batch, on the model's device."""
     device = model.masks.device
+
+    def moved(value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return tuple(moved(v) for v in value)
+        return torch.as_tensor(value).to(device, non_blocking=True)
+
     for x, y in loader:
-        yield torch.as_tensor(x).to(device, non_blocking=True), torch.as_tensor(y).to(device, non_blocking=True)
+        inputs = moved(x)
+        yield inputs if isinstance(inputs, tuple) else (inputs,), moved(y)
 
 
 def _rate(plan: Plan, lr: float, retrain_lr: float, schedule: str) -> Callable[[int], float]:

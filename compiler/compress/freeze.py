@@ -1,15 +1,16 @@
 """Freezing: every scale, multiplier and shift becomes a dyadic number, once, and training goes on around them.
 
-A positive factor commutes with relu, pools, additions, flattening and quantisers. So between two layers that multiply,
-the unit of a tensor is ours to choose, and its quantiser's scale becomes a power of two without moving one rounding
-boundary: the layer before absorbs the factor in its multiplier, the layer after in its weights' scale. Only network
-inputs and outputs keep the unit that the user gave them. What a layer then multiplies by (weight scale x batch norm) is
-snapped to a mantissa of MULTIPLIER_BITS bits, or to a power of two, and the weights are requantised to match, so that
-nothing but the grid of the weights moves.
+A positive factor commutes with relu, pools, additions, moves and quantisers. So between two layers that multiply, the
+unit of a tensor is ours to choose, and its quantiser's scale becomes a power of two without moving one rounding
+boundary: the layer before absorbs the factor in its multiplier, the layer after in its weights' scale. Network inputs
+and outputs keep the unit that the user gave them, and so does what a function such as sigmoid reads and gives. What a
+layer then multiplies by (weight scale x batch norm) is snapped to a mantissa of MULTIPLIER_BITS bits, or to a power of
+two, and the weights are requantised to match, so that nothing but the grid of the weights moves.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ldexp
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,21 @@ import torch
 
 from ..errors import IntaglioError
 from ..ir import Graph, Node
-from ..ops.source import Affine, BatchNorm, Quantise, SourceConv2d, SourceLinear
+from ..ops.source import (
+    Affine,
+    BatchNorm,
+    Quantise,
+    SourceConv2d,
+    SourceLinear,
+    SourceMultiply,
+    SourcePositionAffine,
+)
 from .dyadic import power_below, power_of_two, smallest, with_mantissa
 from .functional import source_weight
 from .layers import BatchNormLayer, Producer
 from .quantisers import scale_and_sign, symmetric_hi
-from .structures import PRODUCERS, scale_classes, source_quantiser
+from .settle import settled
+from .structures import MULTIPLIERS, PRODUCERS, fixed_units, scale_classes, source_quantiser
 
 if TYPE_CHECKING:
     from .model import PreparedModel
@@ -65,13 +75,15 @@ def snap(model: PreparedModel) -> None:
             _snap_producer(model, node, unit)
         elif isinstance(node.op, BatchNorm) and node.inputs[0] not in model.fused_producers:
             _snap_lone_batch_norm(model, node, unit)
+        elif isinstance(node.op, Affine | SourcePositionAffine):
+            _snap_constants(model, node, unit)
 
 
 def _snap_quantisers(model: PreparedModel) -> dict[str, float]:
     """Sets every quantiser's scale and sign; gives for each tensor alpha: its frozen value / its trained value."""
     graph = model.graph
     classes = scale_classes(graph)
-    given = {classes[name] for name in (*graph.inputs, *graph.outputs)}
+    given = fixed_units(graph, classes)
     alpha: dict[str, float] = {}
     for node in graph.nodes:
         if not isinstance(node.op, Quantise):
@@ -140,12 +152,25 @@ def _snap_lone_batch_norm(model: PreparedModel, node: Node, unit: dict[str, floa
     _snap_shift(model, node.name, unit)
 
 
+def _snap_constants(model: PreparedModel, node: Node, unit: dict[str, float]) -> None:
+    constants = model.constants(node.name)
+    ratio, given = unit[node.name] / unit[node.inputs[0]], _numbers(constants.multiplier)
+    sizes = _snap_multiplier(model, np.abs(given).ravel() * ratio).reshape(given.shape)
+    _set(constants.snapped_multiplier, sizes * np.sign(given))
+    grid = _shift_grid(model, node.name)
+    _set(constants.snapped_shift, _grid(_numbers(constants.shift) * unit[node.name], np.array(grid)))
+
+
 def _snap_shift(model: PreparedModel, name: str, unit: dict[str, float]) -> None:
     norm = model.batch_norm(name)
     _set(norm.alpha, unit[name])
+    _set(norm.grid, np.full(len(norm.grid), _shift_grid(model, name)))
+
+
+def _shift_grid(model: PreparedModel, name: str) -> float:
     quantiser = _next_quantiser(model.graph, name)
     scale = 1.0 if quantiser is None else float(model.quantiser(quantiser).scale)
-    _set(norm.grid, np.full(len(norm.grid), power_below(scale) / SHIFT_STEPS))
+    return power_below(scale) / SHIFT_STEPS
 
 
 def _next_quantiser(graph: Graph, name: str) -> str | None:
@@ -154,7 +179,7 @@ def _next_quantiser(graph: Graph, name: str) -> str | None:
         op = graph.by_name[reader].op
         if isinstance(op, Quantise):
             return reader
-        if not isinstance(op, (*PRODUCERS, BatchNorm)):
+        if not isinstance(op, (*MULTIPLIERS, SourceMultiply)):
             found = _next_quantiser(graph, reader)
             if found is not None:
                 return found
@@ -167,10 +192,14 @@ def _gain(norm: BatchNormLayer) -> Float64:
 
 @torch.no_grad()
 def frozen_graph(model: PreparedModel) -> Graph:
-    """The network with its snapped constants: what `lower` reads."""
-    nodes = []
+    """The network with its snapped constants: what `lower` reads.
+
+    A function with f(0) != 0 would revive the channels that are masked; behind it, they are multiplied by 0 once more.
+    """
+    nodes: list[Node] = []
+    revived: dict[str, str] = {}
     for node in model.graph.nodes:
-        op = node.op
+        op, inputs = node.op, tuple(revived.get(name, name) for name in node.inputs)
         if isinstance(op, SourceConv2d | SourceLinear):
             op = _frozen_producer(model, node.name, op)
         elif isinstance(op, BatchNorm):
@@ -178,7 +207,15 @@ def frozen_graph(model: PreparedModel) -> Graph:
         elif isinstance(op, Quantise):
             quantiser = model.quantiser(node.name)
             op = Quantise(op.bits, bool(quantiser.signed), float(quantiser.scale), op.group)
-        nodes.append(Node(node.name, op, node.inputs, node.loc))
+        elif isinstance(op, Affine | SourcePositionAffine):
+            op = _frozen_constants(model, node.name, op)
+        else:
+            op = settled(model, node)
+        nodes.append(Node(node.name, op, inputs, node.loc))
+        mask = _numbers(model.mask_of(node.name))
+        if node.name in model.reviving and not mask.all():
+            revived[node.name] = _fresh(model.graph, f"{node.name}_masked")
+            nodes.append(Node(revived[node.name], Affine(mask, np.zeros(len(mask))), (node.name,), node.loc))
     return model.graph.with_nodes(nodes)
 
 
@@ -192,9 +229,7 @@ def _frozen_producer(model: PreparedModel, name: str, op: SourceConv2d | SourceL
         else _grid(_numbers(producer.bias) * float(producer.bias_gain), _numbers(producer.bias_grid))
     )
     weight, scale, bias = source_weight(codes) + 0.0, _numbers(producer.unit), bias * mask + 0.0
-    if isinstance(op, SourceConv2d):
-        return SourceConv2d(weight, bias, op.stride, op.padding, scale)
-    return SourceLinear(weight, bias, scale)
+    return replace(op, weight=weight, bias=bias, weight_scale=scale)
 
 
 def _codes(producer: Producer) -> Float64:
@@ -212,6 +247,25 @@ def _frozen_batch_norm(model: PreparedModel, node: Node) -> Affine:
         before = before + _numbers(model.producer(node.inputs[0]).bias)
     shift = float(norm.alpha) * (_numbers(norm.bias) + before * _numbers(norm.gain))
     return Affine(_numbers(norm.multiplier) * mask + 0.0, _grid(shift, _numbers(norm.grid)) * mask + 0.0)
+
+
+def _frozen_constants(
+    model: PreparedModel, name: str, op: Affine | SourcePositionAffine
+) -> Affine | SourcePositionAffine:
+    constants, mask = model.constants(name), _numbers(model.mask_of(name))
+    made = [
+        np.moveaxis(_numbers(values)[0], 0, -1) * mask + 0.0
+        for values in (constants.snapped_multiplier, constants.snapped_shift)
+    ]
+    if isinstance(op, Affine):
+        return Affine(made[0].ravel(), made[1].ravel())
+    return SourcePositionAffine(made[0], made[1])
+
+
+def _fresh(graph: Graph, name: str) -> str:
+    while name in graph.by_name or name in graph.inputs:
+        name += "_"
+    return name
 
 
 def _grid(values: Float64, grid: Float64) -> Float64:

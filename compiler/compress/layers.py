@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..ops.source import BatchNorm, Quantise, SourceConv2d, SourceLinear
-from .functional import multiply_accumulate, per_channel, torch_weight
+from ..ops.source import Affine, BatchNorm, Quantise, SourceConv2d, SourceLinear, SourcePositionAffine
+from .functional import constants_of, multiply_accumulate, per_channel, torch_weight
 from .quantisers import ActivationRange, WeightRange, code_range, fake_quantise, fake_weights, round_to_grid
 
 
@@ -110,6 +110,27 @@ class BatchNormLayer(nn.Module):
         """The snapped shift before it is rounded to the grid."""
         before = -self.running_mean if producer is None else producer.bias - self.running_mean
         return self.alpha * (self.bias + before * self.gain)
+
+
+class Constants(nn.Module):
+    """An affine map whose constants do not train; once snapped, by short dyadic ones. (1, channels, ...) each."""
+
+    multiplier: Tensor
+    shift: Tensor
+    snapped_multiplier: Tensor
+    snapped_shift: Tensor
+
+    def __init__(self, op: Affine | SourcePositionAffine, rank: int) -> None:
+        super().__init__()
+        for name, values in zip(("multiplier", "shift"), constants_of(op, rank), strict=True):
+            self.register_buffer(name, values.to(torch.get_default_dtype()))
+            self.register_buffer(f"snapped_{name}", torch.ones_like(values, dtype=torch.get_default_dtype()))
+
+    def forward(self, x: Tensor, phase: Phase, mask: Tensor | None) -> Tensor:
+        snapped = phase is Phase.SNAPPED
+        multiplier, shift = (self.snapped_multiplier, self.snapped_shift) if snapped else (self.multiplier, self.shift)
+        y = x * multiplier + shift
+        return y if mask is None else y * per_channel(mask, y)
 
 
 class Quantiser(nn.Module):

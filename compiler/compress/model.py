@@ -10,18 +10,28 @@ from torch import Tensor, nn
 
 from ..errors import IntaglioError
 from ..ir import Graph
-from ..ops.source import BatchNorm, Quantise, SourceArgmax
-from .checks import check_finite, check_inputs, check_names
+from ..ops.source import Affine, BatchNorm, Quantise, SourcePositionAffine
+from ..ops.source.kinds import RANKS
+from .build import modules_of
+from .checks import check_finite, check_inputs, check_names, inputs_of
 from .drivers import Window
-from .functional import STATELESS
-from .layers import BatchNormLayer, Nodes, Phase, Producer, Quantiser
+from .functional import STATELESS, inwards, outwards, per_channel
+from .layers import BatchNormLayer, Constants, Nodes, Phase, Producer, Quantiser
 from .plan import Plan, make_plan
 from .projections import channels_kept, top_k
 from .quantisers import RunningMean, scale_and_sign
 from .recipe import Recipe
 from .reference import Reference
 from .scores import SCORES
-from .structures import PRODUCERS, Layer, fused_batch_norms, reaches_output_unquantised, structure_of
+from .settle import settled
+from .structures import (
+    PRODUCERS,
+    Layer,
+    fused_batch_norms,
+    is_last_softmax,
+    keeps_zero,
+    structure_of,
+)
 
 
 class PreparedModel(nn.Module):
@@ -47,25 +57,9 @@ class PreparedModel(nn.Module):
         self._reference: Reference | None = None
         self._observing = False
         self._fused = fused_batch_norms(graph)
-        modules: dict[str, nn.Module] = {}
-        for node in graph.nodes:
-            op = node.op
-            if isinstance(op, PRODUCERS):
-                last, fused = reaches_output_unquantised(graph, node.name), node.name in self._fused
-                if last and fused:
-                    raise IntaglioError(
-                        "a batch norm scales the classes of the last layer one by one",
-                        where=node.loc or node.name,
-                        hint="set output_bits in the recipe, or leave the batch norm out",
-                    )
-                modules[node.name] = Producer(op, recipe.weight_bits, per_tensor=last, fused=fused)
-            elif isinstance(op, BatchNorm):
-                modules[node.name] = BatchNormLayer(op)
-            elif isinstance(op, Quantise):
-                modules[node.name] = Quantiser(op)
-            elif type(op) not in STATELESS:
-                raise IntaglioError(f"{op.name} cannot be trained", where=node.loc or node.name)
+        modules = modules_of(graph, recipe, self._fused)
         self.nodes = Nodes(modules)
+        self.reviving = frozenset(node.name for node in graph.nodes if not keeps_zero(node.op))
         self.structure = structure_of(graph)
         check_names(recipe, [layer.name for layer in self.structure.layers])
         rows = self.structure.count + 1
@@ -90,7 +84,7 @@ class PreparedModel(nn.Module):
 
     # -- running ---------------------------------------------------------------------------------------------------
     def forward(self, *inputs: Tensor) -> Any:
-        """The network's outputs; while it trains, an argmax at the end is left out."""
+        """The network's outputs; while it trains, an argmax, a top-k or a softmax at the end is left out."""
         check_inputs(self.graph, inputs)
         if self.phase is Phase.FROZEN:
             outputs = self.reference(*inputs)
@@ -98,17 +92,23 @@ class PreparedModel(nn.Module):
             if self.training and self._plan is not None:
                 self._enter_phase(self._plan)
             values = self.tensors(*inputs)
-            outputs = tuple(values[name] for name in self.graph.outputs)
+            outputs = tuple(outwards(values[name], self.graph.border.get(name)) for name in self.graph.outputs)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def tensors(self, *inputs: Tensor) -> dict[str, Tensor]:
-        """Every tensor of the network, by name."""
+        """Every tensor of the network as it is inside, by name: (batch, channels, height, width), signals of height 1.
+
+        inputs: as the user has them.
+        """
         if self.phase is Phase.FROZEN:
             return self.reference.tensors(*inputs)
         dtype = next((p.dtype for p in self.parameters()), torch.get_default_dtype())
-        values = {name: x.to(dtype) for name, x in zip(self.graph.inputs, inputs, strict=True)}
+        values = {
+            name: inwards(x.to(dtype), self.graph.border.get(name), kind)
+            for (name, kind), x in zip(self.graph.inputs.items(), inputs, strict=True)
+        }
         pruned = bool((self.masks == 0).any())
-        masks = {n: self.masks[self._ids_of(n)] for n in self.nodes._modules} if pruned else {}
+        masks = {n: self.masks[self._ids_of(n)] for n in (*self.nodes._modules, *self.reviving)} if pruned else {}
         self._batch = {}
         for node in self.graph.nodes:
             ins = [values[name] for name in node.inputs]
@@ -120,10 +120,14 @@ class PreparedModel(nn.Module):
                     y = self.batch_norm(node.name)(ins[0], self.phase, mask, self._producer_of(node.inputs[0]))
                 case Quantise():
                     y = self._quantise(node.name, ins[0])
-                case SourceArgmax():
+                case Affine() | SourcePositionAffine():
+                    y = self.constants(node.name)(ins[0], self.phase, mask)
+                case op if isinstance(op, RANKS) or is_last_softmax(self.graph, node):
                     y = ins[0]
                 case op:
+                    op = settled(self, node) if self.phase is Phase.SNAPPED else op
                     y = STATELESS[type(op)](op, *ins)
+                    y = y if mask is None else y * per_channel(mask, y)
             values[node.name] = self._watch(node.name, y) if self._open else y
         if self.training:
             for layer, score in self._batch.items():
@@ -158,8 +162,7 @@ class PreparedModel(nn.Module):
                         rows = torch.from_numpy(layer.groups).to(x.device)
                         mean = sums[rows] / ones[rows].clamp(min=1)
                         self._batch[number] = self._batch.get(number, 0) + mean
-                shape = (1, -1, *(1,) * (x.dim() - 2))
-                x = x * self.provisional[ids].reshape(shape)
+                x = x * per_channel(self.provisional[ids], x)
         return x
 
     # -- compressing -----------------------------------------------------------------------------------------------
@@ -241,15 +244,17 @@ class PreparedModel(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, batches: Iterable[Tensor | tuple[Any, ...] | list[Any]]) -> None:
-        """Collects the ranges of weights and activations without training; batches of x or of (x, y)."""
+        """Collects the ranges of weights and activations without training.
+
+        batches: of x or of (x, y); where the network takes several inputs, x is a tuple, alone or beside y.
+        """
         self._refuse_if_frozen()
         device, was = self.masks.device, self.training
         self.eval()
         self._observing = True
         try:
             for batch in batches:
-                x = batch if isinstance(batch, Tensor) else batch[0]
-                self(x.to(device))
+                self(*(x.to(device) for x in inputs_of(batch, len(self.graph.inputs))))
         finally:
             self._observing = False
             self.train(was)
@@ -329,6 +334,11 @@ class PreparedModel(nn.Module):
     def batch_norm(self, name: str) -> BatchNormLayer:
         module = self.nodes[name]
         assert isinstance(module, BatchNormLayer)
+        return module
+
+    def constants(self, name: str) -> Constants:
+        module = self.nodes[name]
+        assert isinstance(module, Constants)
         return module
 
     def quantiser(self, name: str) -> Quantiser:

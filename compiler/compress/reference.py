@@ -6,12 +6,22 @@ import torch
 from torch import Tensor
 
 from ..ir import Graph
-from ..ops.source import Affine, Quantise, SourceConv2d, SourceLinear
-from .functional import STATELESS, multiply_accumulate, per_channel, torch_weight
+from ..ops.source import Affine, Quantise, SourceConv2d, SourceLinear, SourcePositionAffine, SourceSoftmax
+from .functional import (
+    STATELESS,
+    constants_of,
+    integer_softmax,
+    inwards,
+    multiply_accumulate,
+    outwards,
+    torch_weight,
+)
 
 
 class Reference:
-    """Runs a frozen graph on (batch, channels, height, width) or (batch, features) tensors, on any device."""
+    """Runs a frozen graph on the user's tensors, on any device: (batch, channels, height, width), (batch, channels,
+    length) or (batch, features).
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -20,12 +30,15 @@ class Reference:
     @torch.no_grad()
     def __call__(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         values = self.tensors(*inputs)
-        return tuple(values[name] for name in self.graph.outputs)
+        return tuple(outwards(values[name], self.graph.border.get(name)) for name in self.graph.outputs)
 
     @torch.no_grad()
     def tensors(self, *inputs: Tensor) -> dict[str, Tensor]:
         """Every tensor of the network, by name; float64."""
-        values = {name: x.to(torch.float64) for name, x in zip(self.graph.inputs, inputs, strict=True)}
+        values = {
+            name: inwards(x.to(torch.float64), self.graph.border.get(name), kind)
+            for (name, kind), x in zip(self.graph.inputs.items(), inputs, strict=True)
+        }
         constants = self._on(inputs[0].device)
         with torch.backends.cudnn.flags(enabled=False):  # no Winograd, no FFT: they are not exact
             for node in self.graph.nodes:
@@ -33,9 +46,11 @@ class Reference:
                 op = node.op
                 if isinstance(op, SourceConv2d | SourceLinear):
                     values[node.name] = multiply_accumulate(op, ins[0], *constants[node.name])
-                elif isinstance(op, Affine):
+                elif isinstance(op, Affine | SourcePositionAffine):
                     multiplier, shift = constants[node.name]
-                    values[node.name] = ins[0] * per_channel(multiplier, ins[0]) + per_channel(shift, ins[0])
+                    values[node.name] = ins[0] * multiplier + shift
+                elif isinstance(op, SourceSoftmax):
+                    values[node.name] = integer_softmax(op, ins[0])
                 elif isinstance(op, Quantise):
                     assert op.scale is not None
                     values[node.name] = torch.floor(ins[0] / op.scale + 0.5).clamp(op.lo, op.hi) * op.scale
@@ -54,8 +69,8 @@ class Reference:
                         scale = torch.tensor(op.weight_scale, dtype=torch.float64)
                         weight = weight * scale.reshape(-1, *(1,) * (weight.dim() - 1))
                     found[node.name] = weight.to(device), torch.tensor(op.bias, dtype=torch.float64, device=device)
-                elif isinstance(op, Affine):
-                    pair = (torch.tensor(v, dtype=torch.float64, device=device) for v in (op.multiplier, op.shift))
-                    found[node.name] = next(pair), next(pair)
+                elif isinstance(op, Affine | SourcePositionAffine):
+                    multiplier, shift = constants_of(op, 1 + len(self.graph.types[node.name].shape))
+                    found[node.name] = multiplier.to(device), shift.to(device)
             self._constants[device] = found
         return self._constants[device]

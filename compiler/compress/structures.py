@@ -4,15 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
-from ..ir import PINNED, Graph, Int64, Node
+from ..ir import PINNED, Graph, Int64, Node, Op
 from ..ir.channels import channel_groups
-from ..ops.source import BatchNorm, Quantise, SourceArgmax, SourceConv2d, SourceFlatten, SourceLinear, SourceRelu
+from ..ops.functions import FUNCTIONS
+from ..ops.source import (
+    Affine,
+    BatchNorm,
+    Quantise,
+    SourceActivation,
+    SourceConv2d,
+    SourceLinear,
+    SourceMultiply,
+    SourcePad,
+    SourcePositionAffine,
+    SourceRelu,
+    SourceSoftmax,
+)
+from ..ops.source.kinds import CHOICES, MOVES, RANKS
+from .functions import HOMOGENEOUS
 
 PRODUCERS = (SourceConv2d, SourceLinear)
 """Operators that mix channels: each makes channels of its own."""
+MULTIPLIERS = (*PRODUCERS, BatchNorm, Affine, SourcePositionAffine)
+"""Operators whose constants can absorb a change of unit between their input and their output."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +81,7 @@ def structure_of(graph: Graph) -> Structure:
 
 def _watched(graph: Graph, ids: dict[str, Int64], groups: set[int], producers: list[str]) -> tuple[str, ...]:
     inside = [node for node in graph.nodes if groups & set(ids[node.name].tolist())]
-    for kind in (SourceRelu, Quantise):
+    for kind in (SourceRelu | SourceActivation, Quantise):
         found = [node.name for node in inside if isinstance(node.op, kind)]
         if found:
             return tuple(found)
@@ -76,10 +94,16 @@ def reaches_output_unquantised(graph: Graph, name: str) -> bool:
         return True
     readers = [graph.by_name[reader] for reader, _ in graph.consumers[name]]
     return any(
-        isinstance(node.op, SourceArgmax)
+        isinstance(node.op, RANKS)
         or (not isinstance(node.op, (Quantise, *PRODUCERS)) and reaches_output_unquantised(graph, node.name))
         for node in readers
     )
+
+
+def is_last_softmax(graph: Graph, node: Node) -> bool:
+    """Whether only the user, or an argmax, reads this softmax: training takes the logits."""
+    readers = [graph.by_name[reader].op for reader, _ in graph.consumers[node.name]]
+    return isinstance(node.op, SourceSoftmax) and all(isinstance(op, RANKS) for op in readers)
 
 
 def fused_batch_norms(graph: Graph) -> dict[str, str]:
@@ -94,21 +118,45 @@ def fused_batch_norms(graph: Graph) -> dict[str, str]:
     return found
 
 
+def keeps_zero(op: Op) -> bool:
+    """Whether a channel of zeros stays one."""
+    if not isinstance(op, SourceActivation):
+        return not isinstance(op, SourcePad) or op.value == 0
+    rows = [[Fraction(v) for v in row] for row in op.parameters.tolist()]
+    return all(FUNCTIONS[op.function].exact(Fraction(0), *row) == 0 for row in rows)
+
+
 def source_quantiser(graph: Graph, name: str) -> Node | None:
     """The quantiser whose codes a tensor carries, behind operators that pass codes on; None where there is none."""
-    from ..ops.source import SourceMaxPool
-
     node = graph.by_name.get(name)
-    while node is not None and isinstance(node.op, SourceFlatten | SourceMaxPool | SourceRelu):
+    while node is not None and isinstance(node.op, (*MOVES, *CHOICES, SourceRelu)):
         node = graph.by_name.get(node.inputs[0])
     return node if node is not None and isinstance(node.op, Quantise) else None
+
+
+def fixed_units(graph: Graph, classes: dict[str, str]) -> set[str]:
+    """The classes whose unit is not ours to choose.
+
+    The user gave those of inputs and outputs. A function that is not positively homogeneous (sigmoid, a clip at 6), a
+    softmax and a border that is not zero mean something in one unit only; a product's unit is the product of its
+    factors', so all three stay.
+    """
+    found = {classes[name] for name in (*graph.inputs, *graph.outputs)}
+    for node in graph.nodes:
+        op = node.op
+        curved = isinstance(op, SourceActivation) and op.function not in HOMOGENEOUS
+        bordered = isinstance(op, SourcePad) and op.value != 0
+        if curved or bordered or isinstance(op, SourceSoftmax | SourceMultiply):
+            found.update(classes[name] for name in (node.name, *node.inputs))
+    return found
 
 
 def scale_classes(graph: Graph) -> dict[str, str]:
     """Tensor -> the first tensor of its class. Tensors of one class are scaled together or not at all.
 
-    Relu, pools, additions, flattening and quantisers (scale and all) commute with a positive factor; only what
-    multiplies (convolutions, linear layers, batch norms) separates classes.
+    Relu, pools, additions, moves and quantisers (scale and all) commute with a positive factor; only what multiplies by
+    constants (convolutions, linear layers, batch norms, affine maps) separates classes. What does not commute is in
+    `fixed_units`.
     """
     parent = {name: name for name in (*graph.inputs, *graph.by_name)}
 
@@ -125,7 +173,7 @@ def scale_classes(graph: Graph) -> dict[str, str]:
     order = list(parent)
     groups: dict[str, list[str]] = {}
     for node in graph.nodes:
-        if not isinstance(node.op, (*PRODUCERS, BatchNorm)):
+        if not isinstance(node.op, MULTIPLIERS):
             join((node.name, *node.inputs), order)
         if isinstance(node.op, Quantise) and node.op.group:
             groups.setdefault(node.op.group, []).append(node.name)

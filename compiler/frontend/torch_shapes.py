@@ -134,7 +134,7 @@ def sliced(a: Arguments, x: Value, axis: int, start: int, stop: int, step: int =
         raise Refusal(f"it picks elements {start}:{stop} of the batch", BATCH)
     taken = range(start, stop, step)
     shape = tuple(len(taken) if d == axis else n for d, n in enumerate(x.shape))
-    if not len(taken):
+    if not taken:
         raise Refusal(f"it picks nothing of {x.shape}", "a slice that is not empty")
     if rank > 4:
         raise Refusal(f"it picks a part of {x.shape}", "slices of at most four axes")

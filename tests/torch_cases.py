@@ -91,6 +91,11 @@ def heads(x, fc):
     return x[:, :2], x.softmax(1), x.argmax(1)
 
 
+def twice(x):
+    y = F.relu(x)
+    return y, y.flatten(1), y
+
+
 IMAGE, SIGNAL, VECTOR = (4, 6, 6), (4, 8), (6,)
 
 MODULES = {
@@ -207,7 +212,7 @@ FUNCTIONS = {
     "steps": lambda x: torch.floor(x) + torch.ceil(x) + torch.round(x) + torch.sign(x),
     "waves": lambda x: torch.exp(torch.sin(x)) + torch.cos(x) + torch.erf(x),
     "double view": lambda x: (F.relu(x), F.relu(x).flatten(1)),
-    "one tensor twice": lambda x: (lambda y: (y, y.flatten(1), y))(F.relu(x)),
+    "one tensor twice": twice,
     "cast": lambda x: x.float().to(torch.float32) * 2,
 }  # fmt: skip
 
