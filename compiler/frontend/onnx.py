@@ -176,7 +176,7 @@ class _Translator:
                 f"the input {name} is of type {names.get(kind, kind)}", where=where, hint="float32, or integers"
             )
         value = self.builder.input(name, full)
-        given = given or INTEGER_INPUTS.get(names[kind])
+        given = given or INTEGER_INPUTS.get(names[kind]) or self.model.held.get(name)
         if given is not None:
             op = fixed_type(given, where)
             held = self.builder.add(f"{value.name}_quantised", f"ONNX input {name}", op, value)
@@ -242,7 +242,7 @@ class _Translator:
             raise Refusal(f"its attribute {name}={str(given)[:40]} has no meaning here", f"leave {name} out")
         if call.unread:
             raise Refusal(f"its input {node.inputs[min(call.unread)]} has no meaning here", "leave that input out")
-        if any(name and name in self.readers for name in node.outputs[len(results) :]):
+        if any(node.outputs[len(results) :]):
             raise Refusal(f"it has {len(node.outputs)} outputs", f"the first {len(results)}")
         self.folded += sum(x.size for x in results if isinstance(x, Constant))
         if self.folded > MOST_FOLDED:

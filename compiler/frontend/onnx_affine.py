@@ -13,10 +13,12 @@ from .values import Value
 
 def affine(a: Call, x: Value, multiplier: Constant | None, shift: Constant | None) -> Value:
     """x * multiplier + shift; both constants are broadcast over the user's shape of x."""
-    parts: list[Array] = []
-    for constant, default in ((multiplier, ONE), (shift, ZERO)):
-        given = Constant(full((), default)) if constant is None else constant
-        parts.append(pick(given, a.builder.inside_index(x, given.shape)))
+    given = [Constant(full((), default)) if c is None else c for c, default in ((multiplier, ONE), (shift, ZERO))]
+    indices = [a.builder.inside_index(x, c.shape) for c in given]
+    if x.is_vector and any(index.ndim > 1 for index in indices):  # a flattened image: features are channels
+        x = a.vector(x)
+        indices = [a.builder.inside_index(x, c.shape) for c in given]
+    parts: list[Array] = [pick(c, index) for c, index in zip(given, indices, strict=True)]
     if all(v == 1 for v in parts[0].ravel()) and not any(parts[1].ravel()):
         return x
     for part in parts:

@@ -108,14 +108,13 @@ class Constant:
 def of(value: Any, origin: str = "", kind: str = "") -> Constant:
     """An array of a file."""
     array = np.asarray(value)
-    kind = array.dtype.kind
-    if kind == "b":
-        return Constant(array, None, True, origin)
-    if kind in "iu":
+    if array.dtype.kind == "b":
+        return Constant(array, None, True, origin, "bool")
+    if array.dtype.kind in "iu":
         if array.dtype == np.uint64 and array.size and int(array.max()) >= 1 << 63:
             raise Refusal(f"{origin} holds integers that 64 bits with sign do not hold", "int64")
         return Constant(array.astype(np.int64), None, True, origin, kind or array.dtype.name)
-    if kind == "f" or array.dtype.name == "bfloat16":
+    if array.dtype.kind == "f" or array.dtype.name == "bfloat16":
         return Constant(array.astype(np.float64), None, False, origin)
     raise Refusal(f"{origin} is of type {array.dtype}", "float32, float64 or integers")
 

@@ -7,6 +7,7 @@ of the nodes is our own. Every mistake is an IntaglioError that names the file a
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import prod
@@ -19,6 +20,8 @@ from ..errors import IntaglioError
 
 LARGEST_CONSTANT = 1 << 28
 MOST_NODES = 10_000
+LONGEST_NAME = 500
+HELD = re.compile(r"int([2-9]|[12]\d|3[0-2])|uint([1-9]|[12]\d|3[0-2])|bipolar")
 RE_EXPORT = "export the network again, or fetch the file again"
 
 
@@ -43,6 +46,7 @@ class OnnxModel:
     """inputs: name -> (element type, shape; None where dynamic). nodes: those that outputs depend on, in order.
 
     initialisers: the tensors as protos, checked, not yet decoded. hints: shapes that the file claims, for `check`.
+    held: what inputs hold, where FINN has noted it (`uint8`).
     """
 
     path: str
@@ -52,6 +56,7 @@ class OnnxModel:
     nodes: tuple[OnnxNode, ...]
     initialisers: dict[str, Any]
     hints: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
 
 
 def read_model(path: str | Path) -> OnnxModel:
@@ -63,6 +68,7 @@ def read_model(path: str | Path) -> OnnxModel:
     where = str(path)
     proto = _inlined(_parsed(path), where)
     graph = proto.graph
+    _check_names(graph, where)
     opset = _opset(proto, where)
     initialisers = _initialisers(graph, where)
     nodes = _nodes(graph, where)
@@ -75,7 +81,7 @@ def read_model(path: str | Path) -> OnnxModel:
             raise IntaglioError("an output has no name", where=where, hint=RE_EXPORT)
     ordered = _ordered(nodes, {*inputs, *initialisers}, outputs, where)
     hints = {v.name: shape for v in graph.value_info if (shape := _claimed(v)) is not None}
-    return OnnxModel(where, opset, inputs, tuple(outputs), ordered, initialisers, hints)
+    return OnnxModel(where, opset, inputs, tuple(outputs), ordered, initialisers, hints, _held(graph, inputs))
 
 
 def array_of(tensor: Any, what: str) -> np.ndarray:
@@ -229,6 +235,25 @@ def _inlined(proto: Any, where: str) -> Any:
         ) from None
 
 
+def _check_names(graph: Any, where: str) -> None:
+    """Names end up in messages: what a terminal cannot show, or nobody would read, is no name."""
+    texts = [("tensor", t.name) for t in (*graph.initializer, *graph.input, *graph.output)]
+    for node in graph.node:
+        texts += [("node", node.name), ("operator", node.op_type), ("domain", node.domain)]
+        texts += [("tensor", name) for name in (*node.input, *node.output)]
+        texts += [("attribute", attribute.name) for attribute in node.attribute]
+    for kind, text in texts:
+        if len(text) > LONGEST_NAME or not _shown(text):
+            raise IntaglioError(
+                f"{text[:40]!a} is no name of a{'n' if kind[0] in 'ao' else ''} {kind}", where=where, hint=RE_EXPORT
+            )
+
+
+def _shown(text: Any) -> bool:
+    """Bytes are what protobuf gives for a text that is no UTF-8."""
+    return isinstance(text, str) and text.isprintable()
+
+
 def _initialisers(graph: Any, where: str) -> dict[str, Any]:
     if graph.sparse_initializer:
         raise IntaglioError("it has sparse initialisers", where=where, hint="store the weights as dense tensors")
@@ -302,6 +327,17 @@ def _inputs(graph: Any, initialisers: Iterable[str], where: str) -> dict[str, tu
         found[value.name] = (int(kind.tensor_type.elem_type), shape)
     if not found:
         raise IntaglioError("the network has no input", where=where, hint=RE_EXPORT)
+    return found
+
+
+def _held(graph: Any, inputs: Iterable[str]) -> dict[str, str]:
+    """FINN notes the datatype of a tensor beside it: INT8, UINT4, BIPOLAR."""
+    known, found = set(inputs), {}
+    for note in graph.quantization_annotation:
+        for entry in note.quant_parameter_tensor_names:
+            kind = entry.value.lower() if isinstance(entry.value, str) else ""
+            if note.tensor_name in known and entry.key == "finn_datatype" and HELD.fullmatch(kind):
+                found[note.tensor_name] = kind
     return found
 
 

@@ -81,7 +81,7 @@ def prelu(a: Call) -> Tensor:
     x, slope = a.value(0), a.constant(1)
     index = a.builder.inside_index(x, slope.shape)
     if index.ndim > 1:
-        x = a.standard(x)
+        x = a.vector(x) if x.is_vector else a.standard(x)
         index = a.builder.inside_index(x, slope.shape)
     if index.ndim > 1:
         raise Refusal(f"slopes of shape {slope.shape} on {x.shape}", "one slope, or one for each channel (C, 1, 1)")

@@ -132,7 +132,11 @@ def linear(a: Call, x: Value, weight: Constant, bias: Constant | None) -> Value:
 
 
 @rule("BatchNormalization")
-def batch_normalization(a: Call) -> Tensor:
+def batch_normalization(a: Call) -> tuple[Tensor | None, ...]:
+    return (_normalised(a), None, None, None, None)  # old opsets list the running statistics too
+
+
+def _normalised(a: Call) -> Tensor:
     """w * (x - mean) / s + b, with s = sqrt(variance + epsilon) rounded to float64 once; the rest is exact."""
     x = a.value(0)
     weight, bias, mean, variance = (a.constant(i) for i in (1, 2, 3, 4))

@@ -84,20 +84,18 @@ def trunc(a: Call) -> Tensor:
         out_bits, (lo, hi) = _bits(a, 4), (-UNCLIPPED, UNCLIPPED)
         factor, out = full(own.shape, Fraction(2) ** (bits - out_bits)), own
     zeros = zero.exact()
-    after = np.asarray(zeros / factor, object)
-    if any(v.denominator != 1 for v in after.ravel()):
-        raise Refusal(f"its zero point does not survive a division by {factor.ravel()[0]}", "a zero point of 0")
     x = _quantised(a, x, scale, zero, -UNCLIPPED, UNCLIPPED, "half_even")
-    # (r - after) * own * factor; wanted: (r - zero) * out, or with a scale of its own (r - after) * out
-    x = _quantised(a, x, Constant(own * factor), _integers(after), lo, hi, rounding)
-    gain = np.asarray(out / (own * factor), object)
-    shift = np.asarray(full(after.shape, ZERO) if second else (after - zeros) * out, object)
-    if all(v == 1 for v in gain.ravel()) and not any(shift.ravel()):
-        return x
-    if isinstance(x, Constant):
-        return Constant(x.scaled(gain).exact() + shift, origin=x.origin)
-    assert isinstance(x, Value)
-    return affine(a, x, Constant(gain), Constant(shift))
+    step = np.asarray(own * factor, object)
+    x = _affine(a, x, full((), ONE), zeros * own)  # the codes, times their scale
+    x = _quantised(a, x, Constant(step), _zeros(), lo, hi, rounding)
+    return _affine(a, x, out / step, -(zeros / factor if second else zeros) * out)
+
+
+def _affine(a: Call, x: Tensor, multiplier: Any, shift: Any) -> Tensor:
+    if isinstance(x, Value):
+        return affine(a, x, Constant(multiplier), Constant(shift))
+    assert isinstance(x, Constant)
+    return Constant(x.exact() * multiplier + shift, origin=x.origin)
 
 
 @rule("MultiThreshold", family=QONNX)
@@ -255,7 +253,7 @@ def _channelwise(a: Call, x: Value, shape: tuple[int, ...]) -> tuple[Value, Any]
     """The tensor, laid out so that a constant of this shape differs at most from channel to channel; its index."""
     index = a.builder.inside_index(x, shape)
     if index.ndim > 1:
-        x = a.standard(x)
+        x = a.vector(x) if x.is_vector else a.standard(x)
         index = a.builder.inside_index(x, shape)
     if index.ndim > 1 and len(x.shape) > 2:  # along the last axis of (N, H, W, C)
         rank = len(x.shape)
@@ -279,6 +277,8 @@ def _given(a: Call, name: str) -> bool:
 
 def _scale(a: Call, index: int) -> Constant:
     scale = a.constant(index)
+    if scale.integral:
+        raise Refusal(f"its scale {a.node.inputs[index]} is of an integer type", "a scale in float32")
     if not scale.size or min(scale.exact().ravel()) <= 0:
         raise Refusal(f"its scale {a.node.inputs[index]} is zero, negative or empty", "a positive scale")
     return scale
