@@ -266,6 +266,34 @@ def check(
 
 
 @app.command()
+def export(
+    source: SourcePath,
+    qonnx: Annotated[Path | None, typer.Option(help="QONNX to write: net.onnx.")] = None,
+    torch: Annotated[Path | None, typer.Option(help="Program of torch.export to write: net.pt2.")] = None,
+    thresholds: Annotated[
+        bool, typer.Option("--thresholds", help="Activations as MultiThreshold, for FINN; else as Quant, for hls4ml.")
+    ] = False,
+    batch: Annotated[int, typer.Option(help="Frames per run of the QONNX model.", min=1)] = 1,
+    input_type: InputType = None,
+    output_type: OutputType = None,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """The carved, quantised network as QONNX, and as a PyTorch program: both compute what it computes."""
+    from .flow.export import export as write
+
+    loaded = _source(source, types=(input_type, output_type))
+    refused = write(loaded.graph, qonnx, torch, batch=batch, activations="thresholds" if thresholds else "quant")
+    written = [str(path) for path in (qonnx, torch) if path is not None]
+    if as_json:
+        print(json.dumps({"written": written, "peers_may_refuse": refused}))
+        return
+    print(f"written to {', '.join(written)}")
+    for line in refused:
+        err.print(f"peers may refuse {line}", markup=False)
+
+
+@app.command()
 def boards(as_json: Json = False) -> None:
     """The boards that designs can be made for."""
     from .estimate.board import board_names, load_board

@@ -168,7 +168,7 @@ class Design:
         return f"{backend}: {found}" if found else f"{backend}: the outputs differ, every node's stream is right"
 
     def write(self, folder: str | Path, *, x: Any = None) -> Path:
-        """Everything into `folder`: hls/ rtl/ ip/ driver/ report.html report.json graph.txt. Whole, or not at all.
+        """Everything into `folder`: hls/ rtl/ ip/ driver/ report.html report.json graph.txt model.onnx; or nothing.
 
         Args:
             folder: made anew; an earlier design of ours there is replaced, anything else is refused.

@@ -15,6 +15,7 @@ from ..ir import Array, print_graph
 from ..report.page import render_page
 from ..simulator import border
 from ..simulator.interpreter import run
+from .export import as_qonnx
 
 if TYPE_CHECKING:
     from .design import Design
@@ -26,18 +27,21 @@ VECTORS = 4
 def write_design(design: Design, folder: Path, x: Any = None) -> Path:
     """hls/ rtl/ ip/ driver/ report.html report.json graph.txt, built beside `folder` and moved there at the end.
 
+    And model.onnx, the network as QONNX, unless that has no exact form for it.
+
     Raises:
         IntaglioError: where the folder holds something else, cannot be written, or the disk is full; nothing is left.
     """
     check_free(folder)
     netlist, name, board, clock = design.netlist, design.name, design.board, design.clock_mhz
-    files = {
+    files: dict[str, str | bytes] = {
         "graph.txt": print_graph(design.graph),
         **rtl.render_rtl(netlist, name),
         **hls.render_hls(netlist, name, part=board.part, clock_mhz=clock),
         **testbench.render_testbench(netlist, name, *_vectors(design, x)),
         **ip.render_ip(netlist, name, board, clock),
         **driver.render_driver(netlist, name, board),
+        **_model(design),
     }
     facts = design.facts()
     files["report.json"] = json.dumps(facts, indent=1) + "\n"
@@ -46,10 +50,10 @@ def write_design(design: Design, folder: Path, x: Any = None) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
             whole = Path(scratch) / folder.name
-            for name, text in files.items():
+            for name, content in files.items():
                 path = whole / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text)
+                _ = path.write_bytes(content) if isinstance(content, bytes) else path.write_text(content)
             if folder.exists():
                 folder.rename(Path(scratch) / "old")
             whole.rename(folder)
@@ -60,6 +64,13 @@ def write_design(design: Design, folder: Path, x: Any = None) -> Path:
             hint="choose a folder that you may write to, on a disk with room; nothing was left behind",
         ) from None
     return folder
+
+
+def _model(design: Design) -> dict[str, bytes]:
+    try:
+        return {"model.onnx": as_qonnx(design.graph, name=design.name).SerializeToString()}
+    except IntaglioError:
+        return {}
 
 
 def check_free(folder: Path) -> None:

@@ -18,13 +18,16 @@ from ..ir import Border, Graph, TensorType
 from ..ops.elements import is_bipolar
 from ..ops.exact import FLOAT32_EXACT
 from ..ops.rounding import boundary
-from .export_builder import DOUBLE, FLOAT, HALF, ONE, Builder, Carried, fits_float32, is_power_of_two
+from .export_builder import DOUBLE, FLOAT, HALF, ONE, QONNX, Builder, Carried, fits_float32, is_power_of_two
 from .export_rules_activations import MODES, MOVES_WITH_INTEGERS, clipped_quant
 from .export_staircases import multi_threshold
 
 MOST_LEVELS = 1 << 10
 MOST_COUNTED = 255
 """Steps up to which `Builder.thresholds` asks for a MultiThreshold."""
+
+LARGEST = float(np.finfo(np.float32).max)
+"""As a threshold: never reached; negative, always."""
 
 WIDE = 22
 """Bits beyond which an input takes float64."""
@@ -33,30 +36,42 @@ WIDE = 22
 def enter(b: Builder, name: str, kind: TensorType, border: Border) -> Carried:
     """The graph's input `name`: what the user gives, in its layout, quantised."""
     b.place = name
-    arrived = _arranged(b, name, kind, border)
     plain = set(border.offset) == {0} and len(set(border.slope)) == 1 and is_power_of_two(border.slope[0])
     mode = border.rounding
     shifts = border.zero == 0 or mode in MOVES_WITH_INTEGERS
     few = b.thresholds and max(kind.hi) - min(kind.lo) <= MOST_COUNTED
     if plain and shifts and not few and not is_bipolar(kind) and mode not in {"half_away", "half_zero"}:
-        return _quantised(b, Carried(arrived, kind, border.slope[0]), mode)
+        if len({*kind.lo}) > 1 or len({*kind.hi}) > 1:
+            return _quantised(b, Carried(_arranged(b, name, kind, border), kind, border.slope[0]), mode)
+        # as the user has it, so that the quantiser comes first
+        given = TensorType.integer((*border.shape[1:], border.shape[0]), kind.lo[0], kind.hi[0])
+        x = _quantised(b, Carried(name, given, border.slope[0]), mode)
+        return replace(x, name=_arranged(b, x.name, kind, border, x.dtype), kind=kind)
+    arrived = _arranged(b, name, kind, border)
+    if is_bipolar(kind) and not b.thresholds and _is_sign(kind, border):
+        sign = b.emit("BipolarQuant", [arrived, b.constant(1.0)], b.shape_of(kind), domain=QONNX)
+        return Carried(sign, kind)
     if max(kind.hi) - min(kind.lo) <= MOST_LEVELS:
         return _counted(b, arrived, kind, border)
     return _divided(b, arrived, kind, border)
 
 
-def _arranged(b: Builder, name: str, kind: TensorType, border: Border) -> str:
+def _is_sign(kind: TensorType, border: Border) -> bool:
+    return set(border.offset) == {0} and min(border.slope) > 0 and max(kind.lo) < min(kind.hi)
+
+
+def _arranged(b: Builder, name: str, kind: TensorType, border: Border, dtype: int = FLOAT) -> str:
     """(batch, channels, ...) of the user's array."""
     shape = b.shape_of(kind)[1:]
     if border.order is None:
-        return name if border.shape == shape else b.reshape(name, shape, FLOAT)
+        return name if border.shape == shape else b.reshape(name, shape, dtype)
     order = np.moveaxis(border.order.reshape(kind.shape), -1, 0).ravel()
     if not np.array_equal(order, np.arange(kind.size)):
         b.note("a layout of the input that takes a Gather")
-        flat = b.emit("Flatten", [name], (b.batch, kind.size), axis=1) if len(border.shape) > 1 else name
-        name = b.emit("Gather", [flat, b.indices(order)], (b.batch, kind.size), axis=1)
-        return name if len(shape) == 1 else b.reshape(name, shape, FLOAT)
-    return name if border.shape == shape else b.reshape(name, shape, FLOAT)
+        flat = b.emit("Flatten", [name], (b.batch, kind.size), dtype, axis=1) if len(border.shape) > 1 else name
+        name = b.emit("Gather", [flat, b.indices(order)], (b.batch, kind.size), dtype, axis=1)
+        return name if len(shape) == 1 else b.reshape(name, shape, dtype)
+    return name if border.shape == shape else b.reshape(name, shape, dtype)
 
 
 def _quantised(b: Builder, x: Carried, mode: str) -> Carried:
@@ -98,9 +113,9 @@ def _counted(b: Builder, name: str, kind: TensorType, border: Border) -> Carried
                 v, closed = boundary(border.rounding, k + border.zero)
                 edges.append((((v - border.zero) * slope + offset) * sign, closed))
         always = (lo - least) // (2 if is_bipolar(kind) else 1)
-        rows.append([-np.inf] * always + [_least_float32(edge, closed=closed) for edge, closed in edges])
+        rows.append([-LARGEST] * always + [_least_float32(edge, closed=closed) for edge, closed in edges])
     longest = max(1, *map(len, rows))
-    table: Any = [row + [np.inf] * (longest - len(row)) for row in rows]
+    table: Any = [row + [LARGEST] * (longest - len(row)) for row in rows]
     if all(row == table[0] for row in table):
         table = table[:1]
     scale = 2 if is_bipolar(kind) else 1
