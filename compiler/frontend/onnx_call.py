@@ -13,7 +13,8 @@ from ..ir import Op
 from .findings import Refusal
 from .onnx_builder import Builder, Codes, Tensor, Unknown
 from .onnx_constants import Array, Constant, of
-from .onnx_model import OnnxNode, array_of, check_tensor
+from .onnx_model import OnnxNode
+from .onnx_tensors import array_of, check_tensor
 from .values import Value
 
 STANDARD, QONNX = "", "qonnx"
@@ -253,7 +254,7 @@ def decoded(tensor: Any, what: str) -> Constant:
     from onnx import TensorProto
 
     check_tensor(tensor, what, "")
-    return of(array_of(tensor, what), what, TensorProto.DataType.Name(tensor.data_type).lower())
+    return of(array_of(tensor), what, TensorProto.DataType.Name(tensor.data_type).lower())
 
 
 def _is_int(value: Any) -> bool:
