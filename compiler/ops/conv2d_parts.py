@@ -11,7 +11,6 @@ from ..ir import Kernel, Part, Parts
 from .hardware import VERILOG_STYLE, buffer_parts, memory_style, width_of
 from .sliding import Raster, RowBuffer
 
-
 SHORTEST_LINE = 3
 """Registers in a row that become a shift register in LUTs."""
 
@@ -65,8 +64,12 @@ def row_parts(form: RowBuffer, kernel: Kernel, word: int) -> Parts:
     ]
     parts += [Part("counter", 2, {"bits": fold})] if form.folds > 1 else []
     parts += [Part("counter", 1, {"bits": width_of(form.turns)})] if form.turns > 1 else []
+    if form.window.dilation[0] > 1:  # rows that wrap around the buffer in leaps
+        parts += [Part("comparator", 1, {"bits": line}), Part("mux", 1, {"inputs": 2, "bits": line})]
+    if form.window.dilation[1] > 1 or form.groups > 1:  # leaps from pixel to pixel
+        parts.append(Part("mux", 1, {"inputs": 2, "bits": address}))
     if form.groups > 1:  # the start of the next group, and which pass of a group it is
-        parts.append(Part("adder", 1, {"bits": address}))
+        parts += [Part("adder", 1, {"bits": address}), Part("mux", 2, {"inputs": 2, "bits": address})]
         passes = form.turns // form.groups
         parts += [Part("counter", 1, {"bits": width_of(passes)})] if passes > 1 else []
     return (*parts, *_padding_parts(form, row, column, word))
