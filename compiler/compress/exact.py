@@ -199,6 +199,8 @@ def _value(function: str, grid: int, size: Fraction, *p: Fraction) -> tuple[int,
             return grid + fine[0], size * max(1, abs(p[0]))
         case "clip":
             return max(grid, *fine), max(size, p[0], -p[1])
+        case "at_least" | "at_most":
+            return max(grid, fine[0]), max(size, abs(p[0]))
         case "hard_sigmoid":
             return max(grid + fine[0], fine[1]), size * abs(p[0]) + abs(p[1])
         case "hard_swish":

@@ -32,6 +32,8 @@ TORCH_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "relu": F.relu,
     "leaky_relu": lambda x, slope: torch.where(x > 0, x, slope * x),
     "clip": lambda x, lo, hi: torch.minimum(torch.maximum(x, lo), hi),
+    "at_least": torch.maximum,
+    "at_most": torch.minimum,
     "hard_sigmoid": lambda x, slope, shift: (slope * x + shift).clamp(0, 1),
     "hard_swish": lambda x: x * (x + 3).clamp(0, 6) / 6,
     "hard_shrink": lambda x, edge: torch.where(x.abs() > edge, x, torch.zeros_like(x)),
@@ -68,6 +70,8 @@ HOMOGENEOUS = {"relu", "leaky_relu", "abs"}
 RATIONAL = {
     *HOMOGENEOUS,
     "clip",
+    "at_least",
+    "at_most",
     "hard_sigmoid",
     "hard_swish",
     "hard_shrink",

@@ -55,7 +55,7 @@ class Producer(nn.Module):
         weight: Tensor = self.weight
         bias: Tensor | None = self.bias
         if phase is Phase.QUANTISE:
-            if self.training:
+            if self.training or not int(self.range.size.seen):
                 self.range.observe(weight.detach())
             weight = fake_weights(weight, self.range.scale(), self.bits)
         elif phase is Phase.SNAPPED:

@@ -8,7 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
 from intaglio.ir import Graph, verify
-from intaglio.ops.source import Quantise, SourceAdd, SourceAvgPool, SourceConv2d, SourceLinear, SourceRelu
+from intaglio.ops.source import (
+    Affine,
+    Quantise,
+    SourceActivation,
+    SourceAdd,
+    SourceAvgPool,
+    SourceConcat,
+    SourceConv2d,
+    SourceLinear,
+    SourceMultiply,
+    SourceRelu,
+    SourceSoftmax,
+    SourceUpsample,
+)
 from intaglio.passes.insert_quantisers import insert_quantisers, last_layers
 from source_twin import Builder, random_network
 
@@ -113,3 +126,60 @@ def test_names_stay_unique():
     assert x
     graph = inserted(b, "x_q")
     assert [node.name for node in graph.nodes] == ["x_q1", "x_q"]
+
+
+def curve(b: Builder, x: str, function: str, *parameters: float) -> str:
+    return b.add(SourceActivation(function, np.array([parameters]).reshape(1, -1)), x)
+
+
+def test_a_curve_gets_a_wide_argument_and_a_line_none():
+    lines, slope = [("clip", (0.0, 6.0)), ("leaky_relu", (0.1,))], -0.1
+    for function, parameters in (*lines, ("sigmoid", ()), ("hard_swish", ()), ("leaky_relu", (slope,))):
+        table = (function, parameters) not in lines
+        b = Builder(0, (4,))
+        graph = inserted(b, b.linear(curve(b, b.norm(b.linear("x", 3)), function, *parameters), 2), act_bits=5)
+        wide = "quantise " if table else ""
+        assert order(graph) == f"quantise linear batch_norm {wide}activation quantise linear"
+        bits = [n.op.bits for n in graph.nodes if isinstance(n.op, Quantise)]
+        assert bits == ([8, 9, 5] if table else [8, 5])
+
+
+def test_an_output_that_a_function_makes_is_not_as_coarse_as_an_activation():
+    b = Builder(0, (4,))
+    graph = inserted(b, curve(b, b.linear("x", 3), "sigmoid"))
+    assert graph.by_name[graph.outputs[0]].op.bits == 8
+
+
+def test_both_factors_and_the_product_are_quantised_on_their_own():
+    b = Builder(0, (4, 4, 2))
+    x = b.conv("x", 3)
+    graph = inserted(b, b.conv(b.add(SourceMultiply(), x, curve(b, x, "sigmoid")), 2))
+    assert order(graph) == "quantise conv2d quantise activation quantise multiply quantise conv2d"
+    assert not any(n.op.group for n in graph.nodes if isinstance(n.op, Quantise))
+
+
+def test_what_is_joined_shares_one_group_and_stays_codes():
+    b = Builder(0, (4, 4, 2))
+    left, right = b.relu(b.conv("x", 2)), b.add(SourceUpsample((1, 1)), b.relu(b.conv("x", 3)))
+    graph = inserted(b, b.conv(b.add(SourceConcat(2), left, right), 2))
+    assert order(graph) == "quantise conv2d relu quantise conv2d relu quantise upsample concat conv2d"
+    groups = [n.op.group for n in graph.nodes if isinstance(n.op, Quantise)]
+    assert groups[0] == ""
+    assert groups[1] == groups[2] != ""
+
+
+def test_scaled_inputs_stay_as_fine_as_inputs():
+    b = Builder(0, (4,))
+    x = b.add(Affine(np.full(4, 2.0), np.ones(4)), b.add(Affine(np.full(4, 0.5), np.ones(4)), "x"))
+    graph = inserted(b, b.linear(x, 2), input_bits=7)
+    assert order(graph) == "quantise affine affine quantise linear"
+    assert [n.op.bits for n in graph.nodes if isinstance(n.op, Quantise)] == [7, 7]
+
+
+def test_a_softmax_reads_codes_and_is_an_output_itself():
+    b = Builder(0, (4,))
+    graph = inserted(b, b.add(SourceSoftmax(), b.linear("x", 3)))
+    assert order(graph) == "quantise linear quantise softmax"
+    b = Builder(0, (4,))
+    graph = inserted(b, b.linear(b.add(SourceSoftmax(), b.linear("x", 3)), 2))
+    assert order(graph) == "quantise linear quantise softmax quantise linear"
