@@ -53,7 +53,10 @@ def write_design(design: Design, folder: Path, x: Any = None) -> Path:
             for name, content in files.items():
                 path = whole / name
                 path.parent.mkdir(parents=True, exist_ok=True)
-                _ = path.write_bytes(content) if isinstance(content, bytes) else path.write_text(content)
+                if isinstance(content, bytes):
+                    path.write_bytes(content)
+                else:
+                    path.write_text(content)
             if folder.exists():
                 folder.rename(Path(scratch) / "old")
             whole.rename(folder)

@@ -1,7 +1,8 @@
 """How the user's arrays become integers in an exported network, and how its integers leave.
 
 An input whose scale is one power of two is a Quant, in float32 exactly: floor(v + 1/2) = floor((floor(2v) + 1) / 2).
-Any other scale, offset or rounding is a MultiThreshold on the least float32 numbers that reach each integer.
+Any other dyadic scale is divided by, on a grid (`export_division`). What is left, and all inputs where thresholds are
+asked for, is a MultiThreshold on the least float32 numbers that reach each integer.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ..ops.elements import is_bipolar
 from ..ops.exact import FLOAT32_EXACT
 from ..ops.rounding import boundary
 from .export_builder import DOUBLE, FLOAT, HALF, ONE, QONNX, Builder, Carried, fits_float32, is_power_of_two
+from .export_division import divided_on_a_grid
 from .export_rules_activations import MODES, MOVES_WITH_INTEGERS, clipped_quant
 from .export_staircases import multi_threshold
 
@@ -47,6 +49,10 @@ def enter(b: Builder, name: str, kind: TensorType, border: Border) -> Carried:
         given = TensorType.integer((*border.shape[1:], border.shape[0]), kind.lo[0], kind.hi[0])
         x = _quantised(b, Carried(name, given, border.slope[0]), mode)
         return replace(x, name=_arranged(b, x.name, kind, border, x.dtype), kind=kind)
+    if not b.thresholds:
+        divided = divided_on_a_grid(b, kind, border, lambda: _arranged(b, name, kind, border))
+        if divided is not None:
+            return _within_bounds(b, divided)
     arrived = _arranged(b, name, kind, border)
     if is_bipolar(kind) and not b.thresholds and _is_sign(kind, border):
         sign = b.emit("BipolarQuant", [arrived, b.constant(1.0)], b.shape_of(kind), domain=QONNX)
@@ -89,12 +95,19 @@ def _quantised(b: Builder, x: Carried, mode: str) -> Carried:
         half = b.fixed([x.unit / 2], (), x.wide)
         x, mode = replace(x, name=b.emit("Add", [name, half], shape, x.dtype)), "floor"
     x = clipped_quant(b, x, (lo, hi), everything, rounding=MODES[mode])
+    return b.narrowed(_within_bounds(b, x))
+
+
+def _within_bounds(b: Builder, x: Carried) -> Carried:
+    """Where they differ by channel: the quantiser clips to the widest."""
+    kind = x.kind
     if len({*kind.lo}) > 1 or len({*kind.hi}) > 1:
         b.note("bounds of the input that differ by channel")
         for what, ends in (("Max", kind.lo), ("Min", kind.hi)):
             constant = np.reshape([float(v * x.unit) for v in ends], (1, -1, *(1,) * (len(kind.shape) - 1)))
-            x = replace(x, name=b.emit(what, [x.name, b.constant(constant, x.dtype)], shape, x.dtype))
-    return b.narrowed(x)
+            name = b.emit(what, [x.name, b.constant(constant, x.dtype)], b.shape_of(kind), x.dtype)
+            x = replace(x, name=name)
+    return x
 
 
 def _counted(b: Builder, name: str, kind: TensorType, border: Border) -> Carried:

@@ -103,13 +103,13 @@ def requantise(b: Builder, node: Node, ins: list[Carried]) -> Carried:
         return counted(b, x, Counts.of_stairs(stairs), out)
     affine = Affine.of(op).floored
     if not affine.in_float32(x.kind):
-        searched = _searched(stairs, out, x.kind)
+        searched = search_affine(stairs, out, x.kind)
         if searched is None and max(len(s.steps) for s in stairs) <= MOST_LEVELS:
             return counted(b, x, Counts.of_stairs(stairs), out)
         if searched is None:
             return _direct(b, x, op, out)
         affine = searched
-    return _quantised(b, x, affine, out)
+    return quantised(b, x, affine, out)
 
 
 @exports(Threshold)
@@ -120,9 +120,9 @@ def threshold(b: Builder, node: Node, ins: list[Carried]) -> Carried:
     if not b.thresholds and op.bipolar:
         return _sign(b, x, op, out)
     if not b.thresholds and bool((np.abs(op.step) == 1).all()):
-        searched = _searched(list(threshold_stairs(op, x.kind)), out, x.kind)
+        searched = search_affine(list(threshold_stairs(op, x.kind)), out, x.kind)
         if searched is not None:
-            return _quantised(b, x, searched, out)
+            return quantised(b, x, searched, out)
     return counted(b, x, Counts.of_threshold(op, x.kind), out)
 
 
@@ -136,18 +136,20 @@ def lookup(b: Builder, node: Node, ins: list[Carried]) -> Carried:
     monotone = all(bool((r >= 0).all() or (r <= 0).all()) for r in rises)
     if monotone and not is_bipolar(x.kind) and max(int(np.abs(r).sum()) for r in rises) <= MOST_LEVELS:
         stairs = [row_stairs(row, lo) for row, (_, (lo, _)) in zip(rows, ranges(x.kind), strict=True)]
-        searched = None if b.thresholds else _searched(stairs, out, x.kind)
+        searched = None if b.thresholds else search_affine(stairs, out, x.kind)
         if searched is not None and not is_bipolar(out):
-            return _quantised(b, x, searched, out)
+            return quantised(b, x, searched, out)
         return counted(b, x, Counts.of_stairs(stairs), out)
     return _table(b, x, op.table, op.first, out)
 
 
 # -- Mul, Add, Quant ---------------------------------------------------------------------------------------------------
-def _quantised(b: Builder, x: Carried, affine: Affine, out: TensorType) -> Carried:
-    """A slope that is one power of two for all channels is the scale of the Quant, and takes no Mul."""
+def quantised(b: Builder, x: Carried, affine: Affine, out: TensorType, *, plain: bool = False) -> Carried:
+    """A slope that is one power of two for all channels is the scale of the Quant, and takes no Mul: unless it is to
+    give `plain` integers.
+    """
     x, unit = b.narrowed(x), ONE
-    if len(set(affine.slope)) == 1 and is_power_of_two(affine.slope[0]):
+    if not plain and len(set(affine.slope)) == 1 and is_power_of_two(affine.slope[0]):
         unit = x.unit / affine.slope[0]
     factors = [slope * unit / x.unit for slope in affine.slope]
     x = b.affine(x, factors, [(offset - affine.zero) * unit for offset in affine.offset])
@@ -248,7 +250,7 @@ def _stairs(op: Requantise | MulShift | Shift, x: TensorType) -> Iterator[Stairc
     return (staircase(op, c, lo, hi) if op.slope[c] else flat(op.at(c, lo), lo, hi) for c, (lo, hi) in ranges(x))
 
 
-def _searched(stairs: list[Staircase], out: TensorType, x: TensorType) -> Affine | None:
+def search_affine(stairs: list[Staircase], out: TensorType, x: TensorType) -> Affine | None:
     """A shift, or a multiplier and a shift, that is proven to be these staircases and that float32 holds."""
     if max(len(s.steps) for s in stairs) > MOST_STEPS:
         return None
@@ -280,7 +282,7 @@ def _equal(form: Shift | MulShift, stairs: list[Staircase]) -> bool:
 def _direct(b: Builder, x: Carried, op: Requantise | MulShift | Shift, out: TensorType) -> Carried:
     affine = Affine.of(op).floored
     if affine.in_float32(x.kind) and max(abs(v) for v in (*out.lo, *out.hi)) <= FLOAT32_EXACT:
-        return _quantised(b, x, affine, out)
+        return quantised(b, x, affine, out)
     parts = [_over_one(a, o) for a, o in zip(affine.slope, affine.offset, strict=True)]
     lifts = [
         -min(0, min(m * lo, m * hi) + r) // d + 1 for (m, r, d), lo, hi in zip(parts, x.kind.lo, x.kind.hi, strict=True)

@@ -230,6 +230,17 @@ case("border_order", lambda: bordered(Border((60,), ORDER, (F(1, 8),)), kind(IMA
 case("border_order_image", lambda: bordered(Border((5, 12), ORDER, (F(1, 8),)), kind(IMAGE)))
 case("border_channels_last", lambda: bordered(Border(IMAGE, as_integers(np.arange(60)), (F(1, 8),)), kind(IMAGE)))
 case("border_affine", lambda: bordered(Border((3, 4, 5), None, (F(1, 8), F(1, 3), F(-2, 7)), (F(1, 9),)), kind(IMAGE)))
+for _slope in (F(27, 4096), F(3, 4), F(127, 512), F(5), F(1, 8)):
+    for _offset in (F(0), F(3, 32), F(-5)):
+        case(
+            f"border_dyadic_{_slope}_{_offset}".replace("/", "_").replace("-", "m"),
+            lambda s=_slope, o=_offset: bordered(Border((3, 4, 5), None, (s,), (o,)), kind(IMAGE, -128, 127)),
+        )
+case("border_dyadic_floor", lambda: bordered(Border((3, 4, 5), None, (F(27, 64),), (F(1, 4),), "floor"), kind(IMAGE)))
+case(
+    "border_dyadic_vector",
+    lambda: one(Dense(integers(-7, 7, (3, 7)), integers(0, 9, 3), F(1, 4)), kind(VECTOR, 0, 255, F(27, 4096))),
+)
 case("border_bipolar", lambda: bordered(Border((3, 4, 5), None, (F(1, 3), F(1), F(-2)), (F(1, 9),)), bipolar(IMAGE)))
 case("border_bounds", lambda: bordered(Border((3, 4, 5), None, (F(1, 8),)), kind(IMAGE, (-8, 0, 3), (7, 5, 3))))
 case("border_16_bits", lambda: bordered(Border((3, 4, 5), None, (F(1, 1024),)), kind(IMAGE, -(1 << 15), (1 << 15) - 1)))
