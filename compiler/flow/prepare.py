@@ -15,7 +15,8 @@ def prepare(net: Any, example_input: Any, recipe: Recipe | None = None) -> Prepa
 
     Args:
         net: the `torch.nn.Module`; its weights are where training starts.
-        example_input: one batch, (N, channels, height, width) or (N, features).
+        example_input: one batch, (N, channels, height, width), (N, channels, length) or (N, features); a tuple where
+            the network takes several inputs.
         recipe: what to remove and how many bits to keep; the defaults of `Recipe` if left out.
 
     Raises:

@@ -27,7 +27,7 @@ from .findings import Finding, Refusal, raise_unsupported
 from .torch_activations import parts_of_soft_sign
 from .torch_hints import instead_of
 from .torch_rules import ALIASING, RULES
-from .torch_values import Arguments, Float64, Result, Value, inner_shape, operator_of, usual_order
+from .torch_values import Arguments, Float64, Result, Value, operator_of, usual_order
 
 RESERVED = {"input", "output"}  # the keywords of the text form
 Example = Tensor | tuple[Tensor, ...]
@@ -99,11 +99,12 @@ class _Translator:
 
     def _input(self, node: fx.Node) -> None:
         shape = tuple(int(n) for n in node.meta["val"].shape)
-        name = self._unique(node.name)
-        self.values[node] = Value(name, shape)
-        self.inputs[name] = TensorType(inner_shape(shape))
-        if len(shape) == 3:
-            self.border[name] = Border(shape[1:])
+        name, axes = self._unique(node.name), _axes_wanted(node, len(shape))
+        value = Value(name, tuple(shape[a] for a in axes)).transposed(tuple(int(a) for a in np.argsort(axes)))
+        self.values[node] = value
+        self.inputs[name] = TensorType(value.inside)
+        if len(shape) == 3 or not value.is_standard:
+            self.border[name] = Border(shape[1:], _order_outside(value))
 
     def _call(self, node: fx.Node) -> None:
         operator, loc = operator_of(node), user_location(node)
@@ -245,6 +246,23 @@ class _Translator:
             candidate = f"{name}_{count}"
         self.names.add(candidate)
         return candidate
+
+
+def _axes_wanted(node: fx.Node, rank: int) -> tuple[int, ...]:
+    """The order of axes, batch and channels first, in which the network reads an input: the border brings it there."""
+    readers = list(node.users)
+    if readers and all(operator_of(reader) == "linear" for reader in readers):
+        return (0, rank - 1, *range(1, rank - 1))
+    if len(readers) == 1 and operator_of(readers[0]) in ("permute", "transpose"):
+        dims = [d % rank for d in np.ravel(readers[0].args[1:])]  # type: ignore[arg-type]
+        axes = list(range(rank))
+        if operator_of(readers[0]) == "transpose":
+            axes[dims[0]], axes[dims[1]] = dims[1], dims[0]
+        else:
+            axes = dims
+        if axes[0] == 0:
+            return tuple(int(a) for a in axes)
+    return tuple(range(rank))
 
 
 def _order_outside(value: Value) -> np.ndarray | None:

@@ -245,6 +245,15 @@ def test_batches_of_several_inputs_have_one_size():
         trace(nn.Bilinear(2, 2, 2), (torch.ones(1, 2), torch.ones(2, 2)))
 
 
+def test_channels_last_inputs_and_tokens_move_nothing():
+    tokens = nn.Sequential(nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 3))
+    assert {n.op.name for n in trace(tokens, torch.ones(1, 5, 6)).nodes} == {"source.linear", "source.relu"}
+    last = Lambda(lambda x, c: c(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1), nn.Conv2d(3, 2, 3))
+    graph = trace(last, torch.ones(1, 5, 6, 3))
+    assert [n.op.name for n in graph.nodes] == ["source.conv2d"]
+    assert graph.border_of("x").shape == (5, 6, 3)
+
+
 def test_a_helper_step_leaves_the_name_to_its_layer():
     net = nn.Sequential()
     net.add_module("up", nn.ConvTranspose2d(2, 2, 2, stride=2, padding=2))
