@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import intaglio
 import numpy as np
@@ -89,6 +90,19 @@ def test_two_inputs_with_labels():
     whole = quantize(net, tuple(xs))
     assert str(quantize(net, [((xs[0], xs[1]), torch.zeros(16))])) == str(whole)
     assert str(quantize(net, [(xs[0], xs[1], torch.zeros(16))])) == str(whole)
+
+
+@pytest.mark.parametrize("name", ["depthwise net", "squeeze conv", "unet transposed"])
+def test_a_float_onnx_file_is_quantised_like_its_module(name, tmp_path):
+    net, samples, xs = shaken(name)
+    path = tmp_path / "float.onnx"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(net, (samples[0][:1],), str(path), dynamo=False)
+    model = quantize_model(path, samples[0])
+    agree(model, lower(model), xs)
+    want = net(samples[0]).detach()
+    assert (model(samples[0]) - want).abs().mean() < 0.03 * want.abs().max()
 
 
 def test_what_cannot_be_done_without_training():
