@@ -88,7 +88,7 @@ class Affine:
     def reached(self, x: TensorType) -> tuple[int, int]:
         """Bounds of the codes before they are clipped."""
         ends = [a * v + b for a, b, lo, hi in zip(self.slope, self.offset, x.lo, x.hi, strict=True) for v in (lo, hi)]
-        return int(min(ends) // 1), int(-(-max(ends) // 1))
+        return int(min(ends) // 1), int(max(ends) // 1 if self.rounding == "floor" else -(-max(ends) // 1))
 
 
 @exports(Requantise, MulShift, Shift)
@@ -195,9 +195,9 @@ def clipped_quant(
     name = b.quant(x.name, shape, x.unit, bits, signed=True, narrow=False, rounding=rounding, zero=zero, wide=x.wide)
     x = replace(x, name=name, wide=False)
     if not low_free and lo != -(1 << (bits - 1)):
-        x = _bounded(b, "Max", x, lo - zero)
+        x = _saturated(b, "Max", x, lo - zero, hi - lo)
     if not high_free and hi != (1 << (bits - 1)) - 1:
-        x = _bounded(b, "Min", x, hi - zero)
+        x = _saturated(b, "Min", x, hi - zero, hi - lo)
     return x
 
 
@@ -217,11 +217,25 @@ def _rounded_wide(b: Builder, x: Carried, clip: tuple[int, int], rounding: str, 
 
 
 def _bounded(b: Builder, what: str, x: Carried, end: int) -> Carried:
-    if what == "Max" and end == 0:
-        return replace(x, name=b.emit("Relu", [x.name], b.shape_of(x.kind), x.dtype))
     b.note(f"{what} with a constant")
     limit = b.constant(float(end * x.unit), x.dtype)
     return replace(x, name=b.emit(what, [x.name, limit], b.shape_of(x.kind), x.dtype))
+
+
+def _saturated(b: Builder, what: str, x: Carried, end: int, span: int) -> Carried:
+    """Max or Min with a constant, by moving that to an end of an unsigned type; hls4ml has no other way. The type holds
+    `span`, which lies between both ends of a clip.
+    """
+    shape = b.shape_of(x.kind)
+    if what == "Max" and end == 0:
+        return replace(x, name=b.emit("Relu", [x.name], shape, x.dtype))
+    bits = max(1, span.bit_length())
+    move = -end if what == "Max" else (1 << bits) - 1 - end
+    if abs(move) + abs(end) + (4 << bits) > FLOAT32_EXACT:
+        return _bounded(b, what, x, end)
+    name = b.emit("Add", [x.name, b.fixed([move * x.unit], ())], shape) if move else x.name
+    name = b.quant(name, shape, x.unit, bits, signed=False, narrow=False, rounding="FLOOR")
+    return replace(x, name=b.emit("Add", [name, b.fixed([-move * x.unit], ())], shape) if move else name)
 
 
 def _ends(bits: int, *, signed: bool, narrow: bool) -> tuple[int, int]:
