@@ -21,7 +21,7 @@ from ..ops.exact import FLOAT32_EXACT
 from ..ops.rounding import boundary
 from .export_builder import DOUBLE, FLOAT, HALF, ONE, QONNX, Builder, Carried, fits_float32, is_power_of_two
 from .export_division import divided_on_a_grid
-from .export_rules_activations import MODES, MOVES_WITH_INTEGERS, clipped_quant
+from .export_quant import MODES, MOVES_WITH_INTEGERS, clipped_quant
 from .export_staircases import multi_threshold
 
 MOST_LEVELS = 1 << 10

@@ -17,7 +17,7 @@ from ..ops.elements import is_bipolar
 from ..ops.exact import FLOAT32_EXACT
 from ..passes.staircase import Staircase
 from .export_builder import Builder, Carried, dyadic_integers, is_dyadic
-from .export_rules_activations import Affine, clipped_quant, quantised, search_affine
+from .export_quant import Affine, clipped_quant, quantised, searched
 
 MOST_BITS = 22
 """Of the integers on the grid."""
@@ -51,7 +51,7 @@ def divided_on_a_grid(b: Builder, kind: TensorType, border: Border, arrive: Call
     steps = tuple(range(step, rest + 1, step))
     last = Staircase(False, 0, rest, 0, len(steps), steps)
     rests = TensorType.integer(kind.shape, 0, rest)
-    correction = search_affine([last] * channels, TensorType.integer(kind.shape, 0, len(steps)), rests)
+    correction = next((form for form in searched([last] * channels) if form.in_float32(rests)), None)
     if correction is None:
         return None
     x = Carried(arrive(), TensorType.integer(kind.shape, low, high), grid)

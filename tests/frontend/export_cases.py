@@ -165,6 +165,8 @@ def requantise_clipped(lo: int, hi: int, slope: str = "1/20") -> Requantise:
 
 case("mul_shift", lambda: one(MulShift(as_integers([3, -5, 0]), as_integers([7, 64, 99]), 6, -8, 7, F(1, 4)), WIDE))
 case("mul_shift_wide", lambda: one(MulShift(integers(99999, 999999, 3), integers(0, 9, 3), 24, -9, 9), WIDE))
+case("mul_shift_split", lambda: one(MulShift(integers(9999, 99999, 3), integers(-99, 9999999, 3), 22, -8, 7), WIDE))
+case("mul_shift_split_down", lambda: one(MulShift(-integers(9999, 99999, 3), integers(-99, 9, 3), 22, -5, 6), WIDE))
 case("shift", lambda: one(Shift(as_integers([3, -5, 0]), 4, 0, 15, F(1, 4)), WIDE))
 case("shift_by_none", lambda: one(Shift(as_integers([3, -5, 0]), 0, -1000, 400), WIDE))
 
