@@ -65,15 +65,8 @@ class Pairwise(Op):
         return TensorType.integer(a.shape, low, high, self.scale_of(a, b))
 
     def scale_of(self, a: TensorType, b: TensorType) -> Any:
-        """The scale of the result. Raises IntaglioError for two known ones that differ."""
-        if a.scale is None or b.scale is None:  # one for each channel, say, which `lower` has aligned
-            return None
-        if a.scale != b.scale:
-            raise IntaglioError(
-                f"{self.name} needs one scale on both inputs, not {a.scale} and {b.scale}",
-                hint="let prepare() put one shared quantiser on both branches",
-            )
-        return a.scale
+        """The scale of the result, where both inputs have it; `lower` aligns them and knows what each channel means."""
+        return a.scale if a.scale == b.scale else None
 
     def form(self, a: TensorType, b: TensorType) -> str:
         """`equal`, `pixel` or `channel`. Raises IntaglioError where the second input does not fit the first."""

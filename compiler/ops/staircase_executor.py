@@ -52,13 +52,13 @@ class Stairs:
 
 def staircase_executor(run: Executor, x: TensorType) -> Executor:
     """Equal to `run` (channel by channel, monotone) on x."""
-    dtype = float_carrier(x.magnitude)
-    if dtype is None or max(x.hi) - min(x.lo) >= 1 << 62:
+    if float_carrier(x.magnitude) is None or max(x.hi) - min(x.lo) >= 1 << 62:
         return run
     stairs = find_stairs(run, x)
     if stairs is None:
         return run
-    return _affine(run, stairs, x, dtype) or _table(run, stairs, x) or run
+    dtype = float_carrier(x.magnitude, int(np.abs(stairs.first).max()), int(np.abs(stairs.last).max()))
+    return (dtype is not None and _affine(run, stairs, x, dtype)) or _table(run, stairs, x) or run
 
 
 def find_stairs(run: Executor, x: TensorType) -> Stairs | None:

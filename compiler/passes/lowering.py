@@ -142,7 +142,9 @@ class Lowering:
             raise refuse(
                 node, f"the scales of {tensor} have no common unit that 60 bits hold", "a quantiser on each operand"
             )
-        lo, hi = (given if given is not None else end for given, end in zip(clip, (min(ends), max(ends)), strict=True))
+        low, high = clip
+        lo = low if low is not None else min(*ends, *([] if high is None else [high]))
+        hi = high if high is not None else max(*ends, *([] if low is None else [low]))
         op = MulShift(as_integers(multiplier), as_integers(addend), 0, lo, hi, scale)
         x = Pending.codes(tensor, kind.channels, Fraction(1))
         return self.emit(node, op, x, name=self.fresh(f"{node.name}_{tensor}_scaled"))

@@ -23,9 +23,7 @@ def settle_constants(graph: Graph) -> Graph:
             continue
         readers = [graph.by_name[name] for name, _ in graph.consumers[node.name]]
         kind = graph.types[node.name]
-        constant = (kind.lo_array == kind.hi_array) & (kind.lo_array != 0)
-        zero = ~node.op.weight.reshape(kind.channels, -1).any(axis=1)
-        settled = constant & zero
+        settled = (kind.lo_array == kind.hi_array) & (kind.lo_array == node.op.bias) & (node.op.bias != 0)
         quantisers = [(reader, reader.op) for reader in readers if isinstance(reader.op, Requantise)]
         if not settled.any() or len(quantisers) < len(readers):
             continue

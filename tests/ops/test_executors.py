@@ -126,3 +126,14 @@ def test_steps_are_found_where_they_are(steps: list[int], direction: int, base: 
     found = stairs.find_stairs(op.run, TensorType.integer((1,), -60, 60))
     assert found is not None
     assert found.steps[:, 0].tolist() == sorted(steps)
+
+
+def test_constants_beyond_float32_are_not_rounded() -> None:
+    """Channels that never change: nothing but the clip would say what they are."""
+    kind = TensorType.integer((2,), [-3, 4], [-3, 4])
+    agree(MulShift(np.array([11724817, 1]), np.array([1776188997, 7]), 0, 0, 1 << 40), kind)
+
+
+def test_a_requantiser_of_wide_results_runs_in_float64() -> None:
+    kind = TensorType.integer((1,), 0, 600)
+    assert agree(MulShift(np.array([1]), np.array([1 << 26]), 0, 0, 1 << 40), kind) == np.float64
