@@ -95,11 +95,11 @@ def as_quant(b: Builder, x: Carried, forms: Iterable[Affine], out: TensorType) -
 
 def quantised(b: Builder, x: Carried, affine: Affine, out: TensorType, *, plain: bool = False) -> Carried:
     """A slope that is one power of two for all channels is the scale of the Quant, and takes no Mul: unless it is to
-    give `plain` integers.
+    give `plain` integers, or its unit would grow from layer to layer, out of a peer's fixed point.
     """
     x, unit = b.narrowed(x), ONE
     if not plain and len(set(affine.slope)) == 1 and is_power_of_two(affine.slope[0]):
-        unit = x.unit / affine.slope[0]
+        unit = min(ONE, x.unit / affine.slope[0])
     factors = [slope * unit / x.unit for slope in affine.slope]
     x = b.affine(x, factors, [(offset - affine.zero) * unit for offset in affine.offset])
     mode = MODES[affine.rounding]
@@ -214,7 +214,7 @@ def _cut(affine: Affine, x: TensorType) -> Cut | None:
     shift, count = unit.denominator.bit_length() - 1, len(affine.slope)
     multiplier, addend = steps[:count], steps[count:]
     sizes = [max(abs(lo), abs(hi)) for lo, hi in zip(x.lo, x.hi, strict=True)]
-    for bits in range(1, shift):
+    for bits in sorted(range(1, shift), key=lambda bits: abs(2 * bits - shift)):  # few bits behind the point in both
         mask = (1 << bits) - 1
         cut = Cut(
             bits,
@@ -244,10 +244,10 @@ def _split(b: Builder, x: Carried, affine: Affine, cut: Cut, out: TensorType) ->
     )
     ends = lows.reached(x.kind)
     carry = quantised(b, x, replace(lows, lo=ends[0], hi=ends[1]), TensorType.integer(x.kind.shape, *ends), plain=True)
-    high = b.affine(x, list(map(Fraction, cut.high)), list(map(Fraction, cut.rest)))
-    total = b.emit("Add", [high.name, carry.name], b.shape_of(out))
-    scale = Fraction(1 << (cut.shift - cut.bits))
-    whole = Carried(total, out, scale)
+    scale = Fraction(1, 1 << (cut.shift - cut.bits))
+    high = b.affine(x, [v * scale for v in cut.high], [v * scale for v in cut.rest])
+    scaled = b.emit("Mul", [carry.name, b.fixed([scale], ())], b.shape_of(out))
+    whole = Carried(b.emit("Add", [high.name, scaled], b.shape_of(out)), out)
     return b.narrowed(clipped_quant(b, whole, (affine.lo, affine.hi), affine.reached(x.kind), rounding="FLOOR"))
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from typing import Any
 
 import intaglio
 import numpy as np
 import onnx
 import pytest
-from export_cases import CASES, QUARTER, kind, one
+import torch
+from export_cases import CASES, kind, one
 from intaglio.errors import IntaglioError
 from intaglio.frontend.qonnx_export import to_qonnx
 from intaglio.ir import Graph, TensorType, as_integers
@@ -20,6 +22,7 @@ from qonnx.core.onnx_exec import execute_onnx
 from qonnx.util.cleanup import cleanup_model
 from small_networks import multilayer_perceptron, residual_network
 from test_torch_module import inputs_of
+from torch import nn
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::RuntimeWarning")
 
@@ -64,14 +67,15 @@ def test_the_chosen_forms_and_a_cleaned_model_give_the_same(make: Any, activatio
     assert equal(executed(model, inputs), simulated(graph, inputs))
 
 
-def test_halves_and_their_neighbours_are_rounded_as_the_simulator_does() -> None:
+@pytest.mark.parametrize("scale", [Fraction(1, 4), Fraction(27, 4096), Fraction(1, 3)])
+@pytest.mark.parametrize("activations", ["quant", "thresholds"])
+def test_halves_and_their_neighbours_are_rounded_as_the_simulator_does(scale: Fraction, activations: Any) -> None:
     """x / s + 1/2 would be rounded itself, in float32, just below a half."""
-    graph = one(Dense(as_integers([[1]]), as_integers([0]), QUARTER), kind((1,), -100, 100))
-    ties = (np.arange(-103, 104, dtype=np.float32) + np.float32(0.5)) / 4
+    graph = one(Dense(as_integers([[1]]), as_integers([0]), scale), kind((1,), -100, 100, scale))
+    ties = np.array([float((k + Fraction(1, 2)) * scale) for k in range(-103, 103)], np.float32)
     x = np.concatenate([ties, *(np.nextafter(ties, np.float32(to)) for to in (-99, 99))])[:, None]
-    for activations in ("quant", "thresholds"):
-        model = ModelWrapper(to_qonnx(graph, batch=len(x), activations=activations))
-        assert equal(executed(model, {"x0": x}), simulated(graph, {"x0": x}))
+    model = ModelWrapper(to_qonnx(graph, batch=len(x), activations=activations))
+    assert equal(executed(model, {"x0": x}), simulated(graph, {"x0": x}))
 
 
 UNREAD = {
@@ -176,7 +180,18 @@ def test_what_peers_may_refuse_is_listed() -> None:
     assert "y: a table" in notes(CASES["lookup"]())
 
 
-@pytest.mark.parametrize("make", [multilayer_perceptron, residual_network])
+def trained_network() -> Graph:
+    """As `prepare` and `freeze` leave it: scales of small integers over powers of two, at the input too."""
+    torch.manual_seed(0)
+    layers = [nn.Conv2d(1, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(12, 3)]
+    x = 1.7 * torch.rand(32, 1, 6, 6)
+    model = intaglio.prepare(nn.Sequential(*layers), x[:2], intaglio.Recipe(weight_bits=4, act_bits=4, input_bits=8))
+    model.calibrate([x])
+    model.freeze()
+    return choose_requantisers(intaglio.lower(model))
+
+
+@pytest.mark.parametrize("make", [multilayer_perceptron, residual_network, trained_network])
 def test_hls4ml_builds_it_and_predicts_the_same(make: Any, tmp_path: Any) -> None:
     """As its users do: cleaned, an image turned to channels last, precisions from the Quant nodes."""
     import hls4ml
@@ -184,7 +199,7 @@ def test_hls4ml_builds_it_and_predicts_the_same(make: Any, tmp_path: Any) -> Non
 
     graph = make()
     model = cleanup_model(ModelWrapper(to_qonnx(graph)))
-    if make is residual_network:
+    if make is not multilayer_perceptron:
         model = cleanup_model(model.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True)))
     config = hls4ml.utils.config_from_onnx_model(
         model.model, granularity="name", backend="Vitis", default_precision="fixed<32,16>"
@@ -193,7 +208,9 @@ def test_hls4ml_builds_it_and_predicts_the_same(make: Any, tmp_path: Any) -> Non
         model.model, hls_config=config, output_dir=str(tmp_path / "hls"), backend="Vitis", io_type="io_parallel"
     )
     built.compile()
-    x = float32(graph, 200)["x"]
+    (x,) = float32(graph, 200).values()
+    if make is trained_network:
+        assert graph.border_of(next(iter(graph.inputs))).slope[0].numerator not in (1, 2, 4, 8)
     got = built.predict(np.ascontiguousarray(np.moveaxis(x, 1, -1)))
     assert np.array_equal(got, intaglio.simulate(graph, x))
 
