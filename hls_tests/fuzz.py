@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
@@ -44,7 +45,7 @@ def _each(work: Callable[[int], Verdict], seeds: Iterable[int], jobs: int, title
     waiting, verdicts = list(seeds), []
     while waiting:
         gone = []
-        with ProcessPoolExecutor(jobs, initializer=_limit_memory, max_tasks_per_child=200) as pool:
+        with ProcessPoolExecutor(jobs, initializer=_limit_memory, mp_context=get_context("spawn")) as pool:
             futures = {pool.submit(work, seed): seed for seed in waiting}
             for future in track(as_completed(futures), title, total=len(futures), console=console):
                 try:

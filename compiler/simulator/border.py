@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from ..errors import IntaglioError
 from ..ir import Array, Border, Graph, TensorType
+from ..ops.exact import FLOAT64_EXACT
 from ..ops.rounding import rounded, rounds_up
 from .interpreter import execute, named_inputs
 
@@ -151,15 +152,28 @@ def _checked(graph: Graph, x: npt.ArrayLike | Mapping[str, Array]) -> dict[str, 
 
 
 def _real(codes: Array, border: Border) -> Float64:
-    """Over one common denominator: one rounding, none where the result is representable."""
+    """The nearest float64 of every real value: over one common denominator where that fits, else by Fractions."""
     slope, offset = _widened(border.slope, border.offset)
     denominator = [lcm(s.denominator, o.denominator) for s, o in zip(slope, offset, strict=True)]
-    multiplier = [float(s * d) for s, d in zip(slope, denominator, strict=True)]
-    addend = [float(o * d) for o, d in zip(offset, denominator, strict=True)]
-    real = codes.astype(np.float64) * np.array(multiplier)
-    if any(addend):
-        real += np.array(addend)
-    return np.ascontiguousarray(border.outwards(real / np.array([float(d) for d in denominator])))
+    multiplier = [int(s * d) for s, d in zip(slope, denominator, strict=True)]
+    addend = [int(o * d) for o, d in zip(offset, denominator, strict=True)]
+    largest = max(int(codes.max(initial=0)), -int(codes.min(initial=0)))
+    reach = max(abs(m) * largest + abs(a) for m, a in zip(multiplier, addend, strict=True))
+    if max(reach, *denominator) <= FLOAT64_EXACT:  # one rounding, none where the result is representable
+        real = codes.astype(np.float64) * np.array(multiplier, np.float64)
+        if any(addend):
+            real += np.array(addend, np.float64)
+        real = real / np.array(denominator, np.float64)
+    elif all(d & (d - 1) == 0 for d in denominator) and not any(addend) and max(multiplier) <= FLOAT64_EXACT >= largest:
+        # a product rounds once, a power of two not at all
+        real = codes.astype(np.float64) * np.array([m / d for m, d in zip(multiplier, denominator, strict=True)])
+    else:
+        real = np.empty(codes.shape, np.float64)
+        for channel in range(codes.shape[-1]):
+            s, o = (values[channel if len(values) > 1 else 0] for values in (slope, offset))
+            known, places = np.unique(codes[..., channel], return_inverse=True)
+            real[..., channel] = np.array([float(int(v) * s + o) for v in known])[places.reshape(codes.shape[:-1])]
+    return np.ascontiguousarray(border.outwards(real))
 
 
 def _codes(graph: Graph, name: str, x: Array) -> Float:

@@ -44,16 +44,11 @@ def agree(model, graph, xs) -> list[np.ndarray]:
     return list(got)
 
 
-KNOWN = {("two ", "four"), ("two ", "eight"), ("two ", "shifts"), ("scaled subtraction ", "eight")}
-"""A quantiser that changes nothing leaves its tensor with the scale of another one: not aligned in lowering yet."""
-
-
 def with_recipes():
     """Every case with four bits, and in turn with eight or with shifts."""
     for number, name in enumerate(CASES):
         for recipe in ("four", ("eight", "shifts")[number % 2]):
-            marks = [pytest.mark.xfail(strict=True)] if (name, recipe) in KNOWN else []
-            yield pytest.param(name, recipe, marks=marks, id=f"{name}-{recipe}")
+            yield pytest.param(name, recipe, id=f"{name}-{recipe}")
 
 
 @pytest.mark.parametrize(("name", "recipe"), list(with_recipes()))
