@@ -102,6 +102,7 @@ class Constant:
         """Times few numbers, broadcast over it."""
         factors = aligned(factors, self.values.ndim)
         steps = factors if self.steps is None else np.asarray(aligned(self.steps, self.values.ndim) * factors, object)
+        check_size(steps.ravel().tolist())
         return Constant(self.values, steps, False, self.origin)
 
 
