@@ -5,7 +5,6 @@ PyTorch runs the same network with its quantisers left out: what a float network
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import time
 from dataclasses import replace
@@ -90,16 +89,15 @@ def _qonnx_row(path: Path, batch: int, x: Any, ours: float) -> dict[str, Any]:
     with quietly():
         from qonnx.core.modelwrapper import ModelWrapper
         from qonnx.core.onnx_exec import execute_onnx
+        from qonnx.transformation.change_batchsize import ChangeBatchSize
         from qonnx.transformation.infer_shapes import InferShapes
         from qonnx.util.cleanup import cleanup_model
 
-        model = ModelWrapper(str(path))
+        model = cleanup_model(ModelWrapper(str(path)))
+        if batch != 1:
+            model = model.transform(ChangeBatchSize(batch))
+        model = model.transform(InferShapes())
         name = model.graph.input[0].name
-        model.set_tensor_shape(name, [batch, *x.shape[1:]])
-        model = cleanup_model(model).transform(InferShapes())
-        name = model.graph.input[0].name
-        with contextlib.suppress(Exception):  # another batch than the file's: shapes inside are stale, and unused
-            model.set_tensor_shape(name, [batch, *x.shape[1:]])
         try:
             seconds = best(lambda: execute_onnx(model, {name: x}))
         except Exception as error:

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import IntaglioError
 from ..ir import Graph, verify
-from ..ops.source import Affine, FixedQuantise
+from ..ops.source import Affine, FixedQuantise, SourceMultiThreshold
 from . import (
     onnx_rules_activations,
     onnx_rules_arithmetic,
@@ -317,9 +317,13 @@ class _Translator:
             op: Any = node.op
             if isinstance(op, Affine) and all(op.multiplier):
                 raw[node.name] = roots[0]
-            elif not isinstance(op, FixedQuantise) or len({*op.zero.tolist()}) > 1:
-                for root in roots:
-                    bare.setdefault(root, node.loc)
+                continue
+            if isinstance(op, SourceMultiThreshold) or (
+                isinstance(op, FixedQuantise) and len({*op.zero.tolist()}) == 1
+            ):
+                continue
+            for root in roots:
+                bare.setdefault(root, node.loc)
         for name in self.graph.outputs:
             if name in raw:
                 bare.setdefault(raw[name], f"ONNX output {name}")

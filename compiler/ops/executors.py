@@ -143,7 +143,7 @@ def _group_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, d
 
     def execute(x: Any) -> Any:
         image = pad(x)
-        frame, row, pixel, element = image.strides
+        frame, row, pixel, element = _strides(image)
         windows = np.lib.stride_tricks.as_strided(
             image,
             (groups, len(image), height, width, kernel_rows, kernel_columns, inputs),
@@ -203,7 +203,7 @@ def _band_executor(weight: Int64, bias: Int64, window: Window, x: TensorType, dt
 
     def execute(x: Any) -> Any:
         image = pad(x)
-        frame, row, pixel, element = image.strides
+        frame, row, pixel, element = _strides(image)
         rows = np.lib.stride_tricks.as_strided(
             image,
             (len(image), height, width // tile, kernel_rows, span(tile)),
@@ -260,6 +260,12 @@ def _reach(weight: Int64, bias: Int64, x: TensorType) -> int:
     flat = np.abs(weight).reshape(len(bias), -1)
     heaviest = int(flat.sum(axis=1).max(initial=0))
     return max(heaviest * max(x.magnitude, 1) + int(np.abs(bias).max(initial=0)), x.magnitude)
+
+
+def _strides(image: Any) -> tuple[int, ...]:
+    """Of a contiguous array; NumPy leaves those of an axis of one element undefined."""
+    rest = [int(np.prod(image.shape[axis + 1 :], dtype=np.int64)) for axis in range(image.ndim)]
+    return tuple(image.itemsize * count for count in rest)
 
 
 def _padder(window: Window, x: TensorType, fill: int, dtype: npt.DTypeLike) -> Callable[[Array], Any]:

@@ -25,7 +25,7 @@ from .pending import ZERO, exact, unit_of
 
 Fractions = tuple[Fraction, ...]
 LARGEST_BIAS = 1 << 40
-LARGEST_WEIGHT = 1 << 31
+LARGEST_WEIGHT = 1 << 48
 
 
 def integer_layer(

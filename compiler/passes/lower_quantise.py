@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from ..ops import Requantise
 from ..ops.rounding import rounded
 from ..ops.source import FixedQuantise, Quantise, SourceMultiThreshold
 from .lowering import Lowering, fractions, no_quantiser, refuse
-from .pending import ZERO, Fractions, Pending
+from .pending import ONE, ZERO, Fractions, Pending
 from .tabulate import tabulated, threshold_of
 
 FREEZE = "lower(model) takes a frozen model: call model.freeze() first"
@@ -156,24 +157,31 @@ def _border(low: Lowering, node: Node, q: Quantiser, x: Pending) -> Pending:
         kind = TensorType(shape, IntType(True, 1), (-1,) * channels, (1,) * channels, scale)
     else:
         kind = TensorType.integer(shape, q.lo - zero, q.hi - zero, scale)
-    given = low.source.border.get(x.tensor) or Border.standard(kind)
-    border = replace(
-        given,
+    _place(
+        low,
+        x.tensor,
+        kind,
         slope=_short(s / a for s, a in zip(q.scale, x.slope, strict=True)),
         offset=_short(-b / a for b, a in zip(x.offset, x.slope, strict=True)),
         rounding=q.rounding,
         zero=zero,
+        where=where,
     )
-    known = low.types.get(x.tensor)
-    if known is not None and not known.is_real and (known, low.border.get(x.tensor)) != (kind, border):
+    return Pending.codes(x.tensor, x.channels, q.scale)
+
+
+def _place(low: Lowering, name: str, kind: TensorType, *, where: str, **fields: Any) -> None:
+    """The input becomes integers of this type. Raises IntaglioError where another quantiser made others of it."""
+    border = replace(low.source.border.get(name) or Border.standard(kind), **fields)
+    known = low.types.get(name)
+    if known is not None and not known.is_real and (known, low.border.get(name)) != (kind, border):
         raise IntaglioError(
-            f"the input {x.tensor} is read by two quantisers that differ",
+            f"the input {name} is read by two quantisers that differ",
             where=where,
             hint="say what the input holds: input_type='fixed<16,6>' (--input-type fixed<16,6>)",
         )
-    low.inputs[x.tensor] = low.types[x.tensor] = kind
-    low.border[x.tensor] = border
-    return Pending.codes(x.tensor, x.channels, q.scale)
+    low.inputs[name] = low.types[name] = kind
+    low.border[name] = border
 
 
 def _short(values: Any) -> Fractions:
@@ -185,10 +193,7 @@ def _short(values: Any) -> Fractions:
 def multi_threshold(low: Lowering, node: Node, op: SourceMultiThreshold) -> Pending:
     """out_scale * (how many thresholds x reaches) + out_bias: the codes count from the bias, if that is whole."""
     x = low.operand(node)
-    if x.raw:
-        raise no_quantiser(x.tensor, node.loc or node.name)
-    x = low.upright(x)
-    kind = low.kind(x)
+    x = x if x.raw else low.upright(x)
     rows = [op.thresholds[c if len(op.thresholds) > 1 else 0] for c in range(x.channels)]
     middle = op.out_bias + op.out_scale / 2
     bipolar = op.thresholds.shape[1] == 1 and middle == 0
@@ -201,10 +206,15 @@ def multi_threshold(low: Lowering, node: Node, op: SourceMultiThreshold) -> Pend
         count = sum(value >= t for t in rows[channel])
         return (1 if count else -1) if bipolar else base + count
 
-    directions = [x.direction(c) for c in range(x.channels)]
     where = node.loc or node.name
     if scale <= 0:
         raise refuse(node, f"a MultiThreshold has the output scale {scale}", "a positive out_scale")
+    result = replace(Pending.codes(node.name, x.channels, scale), offset=(left,) * x.channels)
+    if x.raw:
+        _evenly_spaced(low, x, rows, base, bipolar=bipolar, where=where)
+        return replace(result, tensor=x.tensor)
+    kind = low.kind(x)
+    directions = [x.direction(c) for c in range(x.channels)]
     if 0 in directions:
         operator: Any = tabulated(
             x,
@@ -228,4 +238,29 @@ def multi_threshold(low: Lowering, node: Node, op: SourceMultiThreshold) -> Pend
             name=node.name,
         )
     low.emit(node, operator, x)
-    return replace(Pending.codes(node.name, x.channels, scale), offset=(left,) * x.channels)
+    return result
+
+
+def _evenly_spaced(low: Lowering, x: Pending, rows: list[Any], base: int, *, bipolar: bool, where: str) -> None:
+    """Thresholds on an input: floor((x - first) / distance) + 1, if all distances are equal; else refused."""
+    steps = [{b - a for a, b in pairwise(row.tolist())} or {ONE} for row in rows]
+    if x.steps or x.clipped or any(len(step) > 1 or min(step) <= 0 for step in steps) or min(x.slope) <= 0:
+        raise no_quantiser(x.tensor, where)
+    distance = [step.pop() for step in steps]
+    first = [row[0] for row in rows]
+    shape, count = low.source.inputs[x.tensor].shape, len(rows[0])
+    if bipolar:
+        kind = TensorType(shape, IntType(True, 1), (-1,) * x.channels, (1,) * x.channels)
+        origin = first
+    else:
+        kind = TensorType.integer(shape, base, base + count)
+        origin = [f - (base + 1) * d for f, d in zip(first, distance, strict=True)]  # where the code is 0
+    _place(
+        low,
+        x.tensor,
+        kind,
+        slope=_short(d / a for d, a in zip(distance, x.slope, strict=True)),
+        offset=_short((o - b) / a for o, b, a in zip(origin, x.offset, x.slope, strict=True)),
+        rounding="floor",
+        where=where,
+    )

@@ -138,7 +138,7 @@ class Lowering:
         """The tensor times an integer, plus an integer, clipped: exactly, nothing shifted off."""
         kind = self.types[tensor]
         ends = [m * v + a for m, a, lo, hi in zip(multiplier, addend, kind.lo, kind.hi, strict=True) for v in (lo, hi)]
-        if max(map(abs, ends)) > LARGEST or max(map(abs, addend)) > LARGEST:
+        if max(map(abs, (*ends, *multiplier, *addend))) > LARGEST:
             raise refuse(
                 node, f"the scales of {tensor} have no common unit that 60 bits hold", "a quantiser on each operand"
             )

@@ -137,3 +137,19 @@ def test_constants_beyond_float32_are_not_rounded() -> None:
 def test_a_requantiser_of_wide_results_runs_in_float64() -> None:
     kind = TensorType.integer((1,), 0, 600)
     assert agree(MulShift(np.array([1]), np.array([1 << 26]), 0, 0, 1 << 40), kind) == np.float64
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_convolutions_read_views_whose_single_axes_have_any_stride(depthwise: bool) -> None:
+    """One channel of many, one row of many: contiguous for NumPy, whatever the stride of that axis says."""
+    rng = np.random.default_rng(5)
+    whole = rng.integers(0, 9, (3, 4, 6, 5)).astype(np.float32)
+    channels = 2 if depthwise else 1
+    view = whole[:, 1:2, :, :channels]
+    kind = TensorType.integer((1, 6, channels), 0, 8)
+    weight = rng.integers(-4, 5, (channels if depthwise else 3, 1, 2, 1))
+    op = Conv2d(weight, np.zeros(len(weight), np.int64), groups=channels)
+    for x in (view, view[:, :, :, ::-1], np.lib.stride_tricks.as_strided(view, view.shape, (*view.strides[:3], 999))):
+        if x.strides[3] == 999 and channels > 1:
+            continue
+        assert (op.executor(kind)(x) == op.run(np.array(x))).all()
