@@ -7,7 +7,7 @@ import numpy as np
 from ..ops.source import Affine, SourcePositionAffine
 from .onnx_builder import pick
 from .onnx_call import Call
-from .onnx_constants import ONE, ZERO, Array, Constant, check_size, full
+from .onnx_constants import ONE, ZERO, Array, Constant, aligned, check_size, full
 from .values import Value
 
 
@@ -27,4 +27,6 @@ def affine(a: Call, x: Value, multiplier: Constant | None, shift: Constant | Non
         channels = (x.inside[-1],)
         wide = [a.numbers(np.array(np.broadcast_to(part, channels))) for part in parts]
         return a.same(Affine(wide[0], wide[1]), x)
+    rank = len(x.inside)
+    parts = [aligned(part, rank) for part in parts]
     return a.same(SourcePositionAffine(a.numbers(parts[0]), a.numbers(parts[1])), x)

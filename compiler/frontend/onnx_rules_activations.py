@@ -222,9 +222,8 @@ def argmax(a: Call) -> Tensor:
     a.refuse_unless("select_last_index", 0, "select_last_index=0: the lowest index on a tie")
     axis = a.axis(axis, len(x.shape))
     line = _line(a, x, axis)
-    if a.node.op_type == "ArgMin":
-        line = affine(a, line, Constant(full((), -ONE)), None)
-    name = a.emit(SourceArgmax(), line)
+    smallest = a.node.op_type == "ArgMin"
+    name = a.emit(SourceTopK(1, largest=False) if smallest else SourceArgmax(), line)
     a.builder.integral.add(name)
     shape = tuple(1 if i == axis else n for i, n in enumerate(x.shape) if keep or i != axis)
     return Value(name, shape, None, (1,))

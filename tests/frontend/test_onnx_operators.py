@@ -235,7 +235,7 @@ case("argmax", ("N", 6), lambda n: n.add("ArgMax", n.x, axis=1), ["argmax"])
 case("argmax flat", ("N", 6), lambda n: n.add("ArgMax", n.x, axis=-1, keepdims=0), ["argmax"])
 case("argmax of softmax", ("N", 6), lambda n: n.add("ArgMax", n.add("Softmax", n.x), axis=1), ["argmax"])
 case("argmax of log", ("N", 6), lambda n: n.add("ArgMax", n.add("LogSoftmax", n.x), axis=1, keepdims=0), ["argmax"])
-case("argmin", ("N", 6), lambda n: n.add("ArgMin", n.x, axis=1), ["affine", "argmax"])
+case("argmin", ("N", 6), lambda n: n.add("ArgMin", n.x, axis=1), ["top_k"])
 case("argmax image", ("N", 6, 1, 1), lambda n: n.add("ArgMax", n.x, axis=1), ["argmax"])
 
 # -- pools
