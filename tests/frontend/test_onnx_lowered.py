@@ -10,10 +10,10 @@ import onnx
 import pytest
 from intaglio.errors import IntaglioError
 from intaglio.frontend.onnx import read_onnx
+from onnx_cases_movers import CASES
 from onnx_reference.operands import UnsupportedError
 from onnx_reference.rational import Reference
 from onnx_twin import Net, evaluate, grid, save
-from test_onnx_operators import CASES
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "qonnx"
 
