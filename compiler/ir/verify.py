@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from ..errors import IntaglioError
 from .graph import Graph
@@ -26,10 +27,11 @@ def verify(graph: Graph, *, lowered: bool = True) -> Graph:
         IntaglioError: with the number of the first constraint that fails.
     """
     names = [*graph.inputs, *(node.name for node in graph.nodes)]
+    counts = Counter(names)
     for name in names:
         if not NAME.fullmatch(name):
             _fail("V1", f"{name!r} is not an identifier", name)
-        if names.count(name) > 1:
+        if counts[name] > 1:
             _fail("V1", f"the name {name} is used twice", name)
     known = set(graph.inputs)
     for node in graph.nodes:

@@ -15,7 +15,10 @@ import mpmath  # type: ignore[import-untyped]
 import numpy as np
 import numpy.typing as npt
 
+from ..errors import IntaglioError
+
 DIGITS = 60
+FARTHEST = 4096
 ZERO, ONE, HALF = Fraction(0), Fraction(1), Fraction(1, 2)
 
 Exact = Callable[..., Fraction]
@@ -39,20 +42,38 @@ def _never(_: Sequence[Fraction]) -> bool:
     return False
 
 
-def _mp(function: Callable[[Any], Any]) -> Callable[[Fraction], Fraction]:
-    """An irrational function; its value at 0 is exact where mpmath's is."""
+def _mp(function: Callable[[Any], Any], name: str = "the function") -> Callable[[Fraction], Fraction]:
+    """An irrational function; its value at 0 is exact where mpmath's is. Raises IntaglioError where it has none."""
 
     def exact(x: Fraction) -> Fraction:
         with mpmath.workdps(DIGITS):
-            return fraction_of(function(mpmath.mpf(x.numerator) / x.denominator))
+            value = function(mpmath.mpf(x.numerator) / x.denominator)
+            if not isinstance(value, mpmath.mpf) or not mpmath.isfinite(value):
+                raise _undefined(name, x)
+            return fraction_of(value)
 
     return exact
 
 
+def _undefined(name: str, x: Fraction) -> IntaglioError:
+    return IntaglioError(
+        f"{name} has no value at {float(x):g}, which its input may be",
+        hint="a clip or a quantiser in front of it that keeps its input where it has one",
+    )
+
+
+def _reciprocal(x: Fraction) -> Fraction:
+    if not x:
+        raise _undefined("the reciprocal", x)
+    return 1 / x
+
+
 def fraction_of(value: Any) -> Fraction:
-    """The exact value of an mpmath number."""
-    sign, mantissa, exponent, _ = mpmath.mpf(value)._mpf_
-    result = Fraction(int(mantissa)) * Fraction(2) ** int(exponent)
+    """The exact value of an mpmath number, brought within 2**-FARTHEST..2**FARTHEST."""
+    sign, mantissa, exponent, bits = mpmath.mpf(value)._mpf_
+    # far beyond every quantiser: its sign and that it is not 0 is all that counts
+    exponent = min(max(int(exponent), -FARTHEST - bits), FARTHEST - bits) if mantissa else 0
+    result = Fraction(int(mantissa)) * Fraction(2) ** exponent
     return -result if sign else result
 
 
@@ -134,10 +155,10 @@ FUNCTIONS: dict[str, Function] = {
     "ceil": Function(lambda x: Fraction(-(-x.numerator // x.denominator)), np.ceil),
     "round": Function(lambda x: Fraction(round(x)), np.rint),
     "soft_sign": Function(lambda x: x / (1 + abs(x)), lambda x: x / (1 + np.abs(x))),
-    "reciprocal": Function(lambda x: 1 / x, lambda x: 1 / x, 0, _never),
-    "sqrt": Function(_mp(mpmath.sqrt), np.sqrt),
+    "reciprocal": Function(_reciprocal, lambda x: 1 / x, 0, _never),
+    "sqrt": Function(_mp(mpmath.sqrt, "sqrt"), np.sqrt),
     "exp": Function(_mp(mpmath.exp), np.exp),
-    "log": Function(_mp(mpmath.log), np.log),
+    "log": Function(_mp(mpmath.log, "log"), np.log),
     "erf": Function(_mp(mpmath.erf), _fast_erf),
     "sigmoid": Function(_mp(_sigmoid), _fast_sigmoid),
     "tanh": Function(_mp(mpmath.tanh), np.tanh),

@@ -74,12 +74,12 @@ def lower(graph: Graph) -> Graph:
                 hint=quantisers.FREEZE,
             )
         if all(name in low.pending for name in node.inputs):  # else one of them has been refused
-            with low.collecting():
+            with low.collecting(node.loc or node.name):
                 low.pending[node.name] = rule(low, node, node.op)
     outputs: list[str] = []
     for name in graph.outputs:
         if name in low.pending:
-            with low.collecting():
+            with low.collecting(name):
                 outputs.append(_output(low, name, outputs))
     low.raise_problems()
     for name in graph.inputs:
@@ -154,8 +154,7 @@ def _output(low: Lowering, name: str, taken: list[str]) -> str:
             hint="say what the output holds: output_type='fixed<16,6>' (--output-type fixed<16,6>); "
             "or leave the function off, and apply it to the output",
         )
-    if x.clipped:
-        x = low.plain(node, x)
+    x = low.plain(node, x) if x.clipped else low.biased_into_layer(x)
     tensor = x.tensor
     if tensor in taken or tensor in low.inputs:  # an output needs a stream of its own
         tensor = low.scaled(node, tensor, [1] * x.channels, [0] * x.channels, scale=low.types[tensor].scale)

@@ -35,7 +35,7 @@ from ..ops.source import (
     SourceUpsample,
     SourceZeroStuff,
 )
-from .lowering import Lowering, no_quantiser, refuse
+from .lowering import LARGEST, Lowering, no_quantiser, refuse
 from .pending import Pending, exact, unit_of
 
 
@@ -79,16 +79,17 @@ def avg_pool(low: Lowering, node: Node, op: SourceAvgPool) -> Pending:
 def position_affine(low: Lowering, node: Node, op: SourcePositionAffine) -> Pending:
     """In a unit of which every product and every shift is a multiple."""
     x = low.plain(node, low.quantised(node), uniform=True)
-    scale = x.slope[0]
+    scale, axes = x.slope[0], len(low.kind(x).shape)
+    products = [scale * exact(v) for v in op.multiplier.ravel()]
+    shifts = [exact(v) for v in op.shift.ravel()]
+    unit = unit_of([*products, *shifts])
+    if max(map(abs, (*products, *shifts)), default=unit) / unit > LARGEST:
+        raise refuse(node, "its constants have no common unit that 60 bits hold", "constants of fewer bits")
     multiplier, shift = (
-        np.array([exact(v) for v in a.ravel()], object).reshape(a.shape) for a in (op.multiplier, op.shift)
+        as_integers([int(v / unit) for v in values]).reshape((1,) * (axes - given.ndim) + given.shape)
+        for values, given in ((products, op.multiplier), (shifts, op.shift))
     )
-    unit = unit_of([scale * v for v in {*multiplier.ravel()}] + [*{*shift.ravel()}])
-    whole = [
-        as_integers(np.array([int(v / unit) for v in (a * gain).ravel()]).reshape(a.shape))
-        for a, gain in ((multiplier, scale), (shift, 1))
-    ]
-    low.emit(node, PositionAffine(*whole, unit), x)
+    low.emit(node, PositionAffine(multiplier, shift, unit), x)
     return Pending.codes(node.name, x.channels, unit)
 
 
@@ -168,7 +169,7 @@ def _ordered(low: Lowering, node: Node) -> Pending:
     same = x.uniform and not x.clipped and x.slope[0] > 0 and all(step.function in STRICT for step in x.steps)
     if same:
         return x
-    return low.plain(node, low.quantised(node), uniform=True)
+    return low.plain(node, low.rising(node, low.quantised(node)), uniform=True)
 
 
 STRICT = {"sigmoid", "tanh", "exp", "log", "softplus", "soft_sign", "erf"}

@@ -14,7 +14,7 @@ from ..errors import IntaglioError
 from ..ir import Border, Graph, Node, Op, TensorType, as_integers
 from ..ops import Conv2d, Dense, MulShift, SumPool
 from .insert_quantisers import last_layers
-from .lower_layer import flip
+from .lower_layer import LARGEST_BIAS, flip
 from .pending import ZERO, Pending, unit_of
 from .tabulate import tabulated
 
@@ -37,11 +37,13 @@ class Lowering:
 
     # -- refusing: everything at once ------------------------------------------------------------------------------
     @contextmanager
-    def collecting(self) -> Iterator[None]:
+    def collecting(self, where: str) -> Iterator[None]:
+        """Mistakes inside are kept for later; those that do not know their place are at `where`."""
         try:
             yield
         except IntaglioError as error:
-            self.problems.append(error)
+            place = error.where or where
+            self.problems.append(IntaglioError(error.what, where=place, other=error.other, hint=error.hint))
 
     def raise_problems(self) -> None:
         """One IntaglioError for all that was refused."""
@@ -154,6 +156,7 @@ class Lowering:
 
         more: real numbers that must be multiples of the scale as well (with `uniform`).
         """
+        x = self.biased_into_layer(x)
         if x.plain and (not uniform or (x.scale is not None and all((v / x.scale).denominator == 1 for v in more))):
             return x
         per_channel = [
@@ -184,6 +187,20 @@ class Lowering:
         scale = per_channel[0] if len(set(per_channel)) == 1 else None
         tensor = self.scaled(node, x.tensor, multiplier, addend, clips, scale)
         return Pending.codes(tensor, x.channels, per_channel)
+
+    def biased_into_layer(self, x: Pending) -> Pending:
+        """Offsets that are whole numbers of accumulator steps join the bias of the layer that nobody else reads."""
+        node = self.nodes.get(x.tensor)
+        steps = [b / s if s else ZERO for b, s in zip(x.offset, x.slope, strict=True)]
+        if not (x.owned and x.biased and node is not None and isinstance(node.op, Dense | Conv2d)):
+            return x
+        if any(v.denominator != 1 or abs(v) > LARGEST_BIAS for v in steps):
+            return x
+        scale = x.slope[0] if len(set(x.slope)) == 1 else None
+        bias = as_integers([int(v) + int(b) for v, b in zip(steps, node.op.bias, strict=True)])
+        self.nodes[x.tensor] = replace(node, op=replace(node.op, bias=bias, scale=scale))
+        self.types[x.tensor] = self.nodes[x.tensor].op.infer(*(self.types[name] for name in node.inputs))
+        return replace(x, offset=(ZERO,) * x.channels)
 
     def _clips(self, x: Pending, units: Sequence[Fraction]) -> tuple[int | None, int | None] | None:
         """The clip in units, one for all channels that reach it; None where there is none."""

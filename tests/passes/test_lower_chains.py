@@ -34,6 +34,7 @@ from intaglio.ops.source import (
     SourceRelu,
     SourceSlice,
     SourceSubtract,
+    SourceTopK,
     SourceUpsample,
     SourceZeroStuff,
 )
@@ -395,6 +396,32 @@ def test_a_wide_range_takes_thresholds_where_it_is_monotone_and_is_refused_where
         x = np.linspace(-8, 7.99, 1001)
         want = np.minimum(np.rint(16 / (1 + np.exp(-np.floor(x * 65536) / 65536))), 15)
         assert (op.run(np.floor(x * 65536).astype(int)[:, None].repeat(2, 1))[:, 0] == want).all()
+
+
+@pytest.mark.parametrize(("function", "what"), [("sqrt", "sqrt"), ("log", "log"), ("reciprocal", "the reciprocal")])
+def test_a_function_that_has_no_value_somewhere_in_reach_is_refused(function: str, what: str) -> None:
+    nodes = (FIRST, Node("f", SourceActivation(function, np.zeros((1, 0))), ("x_q",)), Node("y", LAST, ("f",)))
+    with pytest.raises(IntaglioError, match=f"{what} has no value at") as caught:
+        lower(Graph({"x": TensorType((2,))}, nodes, ("y",)))
+    assert caught.value.where == "y"
+
+
+def test_exponentials_far_beyond_every_code_take_no_memory() -> None:
+    wide = quantiser(Fraction(1 << 40), lo=-8, hi=7)
+    exp = SourceActivation("exp", np.zeros((1, 0)))
+    nodes = (Node("x_q", wide, ("x",)), Node("f", exp, ("x_q",)), Node("y", quantiser(Fraction(1, 8), hi=7), ("f",)))
+    (node,) = lower(Graph({"x": TensorType((1,))}, nodes, ("y",))).nodes
+    assert node.op.run(np.arange(-8, 8)[:, None])[:, 0].tolist() == [0] * 8 + [7] * 8
+
+
+@pytest.mark.parametrize("values", [False, True])
+def test_order_counts_by_value_where_integers_fall(values: bool) -> None:
+    negated = Node("n", Affine(fractions([-1] * CHANNELS), fractions([0] * CHANNELS)), ("x_q",))
+    op: Any = SourceTopK(2, True, values) if values else SourceArgmax()
+    lowered = lower(Graph({"x": TensorType((CHANNELS,))}, (FIRST, negated, Node("y", op, ("n",))), ("y",)))
+    x = np.array([[1.0, -1.0, 0.5]])
+    answer = border.simulate(lowered, x)[0].tolist()
+    assert answer == ([1.0, -0.5] if values else [1.0])
 
 
 def test_everything_that_is_refused_is_told_at_once() -> None:
