@@ -82,7 +82,6 @@ UNREAD = {
     "float64": ["conv_wide", "conv_wide_groups", "sum_pool_wide", "upsample_wide", "zero_stuff_wide"],
     "int64": ["requantise_16_bits", "softmax", "softmax_image"],
     "tables": ["lookup", "lookup_channels", "lookup_bipolar", "lookup_of_bipolar"],
-    "one constant for all positions, beside one for each": ["position_affine", "position_affine_line"],
     "inputs that are no Quant": [
         *("requantise_huge", "border_32_bits", "border_affine", "border_bipolar", "border_half_even_5"),
         *("border_half_away_0", "border_half_away_5", "border_half_zero_0", "border_half_zero_5"),

@@ -19,6 +19,7 @@ from .linear import SourceLinear
 from .max_pool import SourceMaxPool
 from .maximum import SourceMaximum
 from .minimum import SourceMinimum
+from .multi_threshold import SourceMultiThreshold
 from .multiply import SourceMultiply
 from .pad import SourcePad
 from .position_affine import SourcePositionAffine
@@ -48,6 +49,7 @@ __all__ = [
     "SourceMaxPool",
     "SourceMaximum",
     "SourceMinimum",
+    "SourceMultiThreshold",
     "SourceMultiply",
     "SourcePad",
     "SourcePositionAffine",
@@ -59,9 +61,3 @@ __all__ = [
     "SourceUpsample",
     "SourceZeroStuff",
 ]
-
-
-def __getattr__(name: str) -> object:  # TEMPORARY: until the file is there
-    if name == "SourceMultiThreshold":
-        return type(name, (), {})
-    raise AttributeError(name)
