@@ -63,5 +63,3 @@ __all__ = [
 for _module in iter_modules(__path__):
     if not _module.ispkg:
         import_module(f"{__name__}.{_module.name}")
-
-

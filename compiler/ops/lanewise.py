@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..ir import Int64, Kernel, Part, Parts, Program, TensorType
+from ..ir import Int64, Kernel, Op, Part, Parts, Program, TensorType
+from .accumulate import same_labels
 from .hardware import (
     VERILOG_STYLE,
     beat_steps,
@@ -42,22 +43,32 @@ def constant_field(values: Int64) -> Field:
     return Field(values[:, None], weight_type(values).bits)
 
 
-def lane_kernels(x: TensorType) -> Iterator[Kernel]:
-    return (Kernel(pe=lanes, simd=lanes) for lanes in range(1, x.channels + 1))
+class Lanewise(Op):
+    """An operator on one stream that takes a beat and issues one in every step, each channel for itself.
 
+    latency: cycles from a step to its output beat.
+    """
 
-def lane_choices(x: TensorType) -> Iterator[Kernel]:
-    return (Kernel(pe=lanes, simd=lanes) for lanes in distinct_lanes(x.channels))
+    latency: ClassVar[int]
 
+    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
+        return same_labels(x.channels)
 
-def lane_lanes(kernel: Kernel) -> tuple[tuple[int, ...], int]:
-    return (kernel.simd,), kernel.pe
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        return (Kernel(pe=lanes, simd=lanes) for lanes in range(1, x.channels + 1))
 
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        return (Kernel(pe=lanes, simd=lanes) for lanes in distinct_lanes(x.channels))
 
-def lane_program(kernel: Kernel, x: TensorType, latency: int) -> Program:
-    """Every step takes a beat and issues one."""
-    beats = x.pixels * folds(x.channels, kernel.simd)
-    return Program(beats, (beat_steps(beats),), beat_steps(beats), latency)
+    def steps(self, kernel: Kernel, x: TensorType) -> int:
+        return x.pixels * folds(x.channels, kernel.simd)
+
+    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        return (kernel.simd,), kernel.pe
+
+    def program(self, kernel: Kernel, x: TensorType) -> Program:
+        beats = beat_steps(self.steps(kernel, x))
+        return Program(len(beats), (beats,), beats, self.latency)
 
 
 def lane_params(
@@ -78,7 +89,7 @@ def lane_params(
     spare = count * lanes - x.channels
     packed: list[int] = [0] * count
     width = 0
-    context = stream_params(kernel, (x,), lane_lanes(kernel), out)
+    context = stream_params(kernel, (x,), ((kernel.simd,), kernel.pe), out)
     for name, field in fields.items():
         table, shared = _by_lane(field.values, lanes)
         vectors: list[str] = []

@@ -7,7 +7,6 @@ goes before them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Self
@@ -15,21 +14,19 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Parts, Program, TensorType
-from .accumulate import same_labels
+from ..ir import Array, Int64, Kernel, Parts, TensorType
 from .elements import bipolar_tensor, is_bipolar
 from .exact import FLOAT32_EXACT, integers
 from .executors import Executor
 from .hardware import VERILOG_STYLE, braces, folds, hex_literal, memory_part, memory_style, plain_integer, width_of
-from .lanewise import lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
-
-LATENCY = 2
-"""Cycles from a step to its output beat: the register that the table is read into and the result's."""
+from .lanewise import Lanewise, lane_params, lane_parts
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Lookup(Op, name="lookup"):
+class Lookup(Lanewise, name="lookup"):
     """table: (channels or 1, entries). first: the x of its first entry. bipolar: all entries are -1 or +1."""
+
+    latency = 2  # the register that the table is read into and the result's
 
     table: Int64
     first: int
@@ -81,26 +78,8 @@ class Lookup(Op, name="lookup"):
 
         return execute
 
-    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
-        return same_labels(x.channels)
-
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return self if len(self.table) == 1 else replace(self, table=self.table[out])
-
-    def kernels(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_kernels(x)
-
-    def choices(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_choices(x)
-
-    def steps(self, kernel: Kernel, x: TensorType) -> int:
-        return x.pixels * folds(x.channels, kernel.simd)
-
-    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
-        return lane_lanes(kernel)
-
-    def program(self, kernel: Kernel, x: TensorType) -> Program:
-        return lane_program(kernel, x, LATENCY)
 
     def memories(self, lanes: int, x: TensorType) -> tuple[Int64, int]:
         """(memories, words): one memory for all lanes if one table serves all channels, else one per lane; and the bits
@@ -125,7 +104,7 @@ class Lookup(Op, name="lookup"):
         return padded.reshape(count, lanes, 1 << bits).swapaxes(0, 1).reshape(lanes, -1), bits
 
     def _layout(self, kernel: Kernel, x: TensorType, depth: int, bits: int) -> dict[str, Any]:
-        context = lane_params(kernel, x, self.infer(x), LATENCY, {}, registers_operands=False)
+        context = lane_params(kernel, x, self.infer(x), self.latency, {}, registers_operands=False)
         context["counts_folds"] = bool(context["spare"]) or depth > 1 << bits
         return context
 

@@ -11,23 +11,21 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
-from .accumulate import same_labels
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
 from .exact import integers
 from .executors import Executor
-from .hardware import chosen_among, folds, weight_type
-from .lanewise import constant_field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .hardware import chosen_among, weight_type
+from .lanewise import Lanewise, constant_field, lane_params, lane_parts
 from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
 from .shift_clip import operand_params, products, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
 
-LATENCY = 3
-"""Cycles from a step to its output beat: the operands' register, the sum's and the result's."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MulShift(Op, name="mul_shift"):
+class MulShift(Lanewise, name="mul_shift"):
     """multiplier, addend: (channels,) integers. shift: one for all channels. lo, hi: the clip."""
+
+    latency = 3  # the operands' register, the sum's and the result's
 
     multiplier: Int64
     addend: Int64
@@ -48,30 +46,15 @@ class MulShift(Op, name="mul_shift"):
     def executor(self, x: TensorType) -> Executor:
         return staircase_executor(self.run, x)
 
-    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
-        return same_labels(x.channels)
-
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.multiplier[out], self.addend[out], self.shift, self.lo, self.hi, self.scale)
 
-    def kernels(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_kernels(x)
-
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         wide = (x.bits + (not x.signed)) * weight_type(self.multiplier).bits >= DSP_PRODUCT_BITS
-        for kernel in lane_choices(x):
+        for kernel in super().choices(x):
             yield kernel
             if wide:
                 yield replace(kernel, multiplier="dsp")
-
-    def steps(self, kernel: Kernel, x: TensorType) -> int:
-        return x.pixels * folds(x.channels, kernel.simd)
-
-    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
-        return lane_lanes(kernel)
-
-    def program(self, kernel: Kernel, x: TensorType) -> Program:
-        return lane_program(kernel, x, LATENCY)
 
     def sums(self, x: TensorType) -> tuple[int, int]:
         """Proven bounds of x * multiplier + addend, over all channels."""
@@ -82,7 +65,7 @@ class MulShift(Op, name="mul_shift"):
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         out = self.infer(x)
         fields = {"multiplier": constant_field(self.multiplier), "addend": constant_field(self.addend)}
-        context = lane_params(kernel, x, out, LATENCY, fields)
+        context = lane_params(kernel, x, out, self.latency, fields)
         context |= shift_clip_params(self.sums(x), self.shift, (self.lo, self.hi), out, context["addend"]["bits"])
         return context | operand_params(x) | {"use_dsp": "yes" if kernel.multiplier == "dsp" else "no"}
 

@@ -15,8 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
-from .accumulate import same_labels
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
 from .elements import element_params, is_bipolar
 from .exact import integers
 from .executors import Executor, float_carrier
@@ -32,11 +31,8 @@ from .hardware import (
     weight_type,
     width_of,
 )
-from .lanewise import lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .lanewise import Lanewise, lane_params, lane_parts
 from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
-
-LATENCY = 2
-"""Cycles from a step to its output beat: the operands' register and the sum's."""
 
 BEAT, PIXEL, FOLD, NOWHERE = "beat", "pixel", "fold", ""
 """What addresses a constant."""
@@ -46,8 +42,10 @@ WIDEST = (1 << 63) - 1
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PositionAffine(Op, name="position_affine"):
+class PositionAffine(Lanewise, name="position_affine"):
     """multiplier, addend: integers of the tensor's shape, or with axes of size 1 for what all positions share."""
+
+    latency = 2  # the operands' register and the sum's
 
     multiplier: Int64
     addend: Int64
@@ -84,18 +82,15 @@ class PositionAffine(Op, name="position_affine"):
 
         return execute
 
-    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
-        return same_labels(x.channels)
-
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         multiplier, addend = (c if c.shape[-1] == 1 else c[..., out] for c in (self.multiplier, self.addend))
         return type(self)(multiplier, addend, self.scale)
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
-        return self._built(lane_kernels(x), x)
+        return self._built(super().kernels(x), x)
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
-        return self._built(lane_choices(x), x)
+        return self._built(super().choices(x), x)
 
     def _built(self, kernels: Iterator[Kernel], x: TensorType) -> Iterator[Kernel]:
         """Each of LUTs, and where the products are wide, of DSP slices."""
@@ -105,20 +100,11 @@ class PositionAffine(Op, name="position_affine"):
             if wide:
                 yield replace(kernel, multiplier="dsp")
 
-    def steps(self, kernel: Kernel, x: TensorType) -> int:
-        return x.pixels * folds(x.channels, kernel.simd)
-
-    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
-        return lane_lanes(kernel)
-
-    def program(self, kernel: Kernel, x: TensorType) -> Program:
-        return lane_program(kernel, x, LATENCY)
-
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         out, count = self.infer(x), folds(x.channels, kernel.simd)
         tables = [_Table.of(c, x, kernel.simd) for c in (self.multiplier, self.addend)]
         used = {table.address for table in tables} - {NOWHERE}
-        context = lane_params(kernel, x, out, LATENCY, {})
+        context = lane_params(kernel, x, out, self.latency, {})
         context["counts_folds"] |= FOLD in used or (PIXEL in used and count > 1)
         memories = []
         for address in sorted(used):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from operator import add
@@ -11,22 +10,20 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
-from .accumulate import same_labels
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
 from .exact import integers
 from .executors import Executor
-from .hardware import chosen_among, folds
-from .lanewise import constant_field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .hardware import chosen_among
+from .lanewise import Lanewise, constant_field, lane_params, lane_parts
 from .shift_clip import operand_params, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
 
-LATENCY = 2
-"""Cycles from a step to its output beat: the operands' register and the result's."""
-
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Shift(Op, name="shift"):
+class Shift(Lanewise, name="shift"):
     """addend: (channels,) integers. shift: one for all channels, to the right. lo, hi: the clip."""
+
+    latency = 2  # the operands' register and the result's
 
     addend: Int64
     shift: int
@@ -46,26 +43,8 @@ class Shift(Op, name="shift"):
     def executor(self, x: TensorType) -> Executor:
         return staircase_executor(self.run, x)
 
-    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
-        return same_labels(x.channels)
-
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.addend[out], self.shift, self.lo, self.hi, self.scale)
-
-    def kernels(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_kernels(x)
-
-    def choices(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_choices(x)
-
-    def steps(self, kernel: Kernel, x: TensorType) -> int:
-        return x.pixels * folds(x.channels, kernel.simd)
-
-    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
-        return lane_lanes(kernel)
-
-    def program(self, kernel: Kernel, x: TensorType) -> Program:
-        return lane_program(kernel, x, LATENCY)
 
     def sums(self, x: TensorType) -> tuple[int, int]:
         """Proven bounds of x + addend, over all channels."""
@@ -74,7 +53,7 @@ class Shift(Op, name="shift"):
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         out = self.infer(x)
-        context = lane_params(kernel, x, out, LATENCY, {"addend": constant_field(self.addend)})
+        context = lane_params(kernel, x, out, self.latency, {"addend": constant_field(self.addend)})
         context |= shift_clip_params(self.sums(x), self.shift, (self.lo, self.hi), out, context["addend"]["bits"])
         return context | operand_params(x)
 

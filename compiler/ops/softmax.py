@@ -23,6 +23,7 @@ from .hardware import (
     beat_steps,
     braces,
     buffer_parts,
+    distinct_lanes,
     folds,
     hex_literal,
     memory_part,
@@ -31,7 +32,6 @@ from .hardware import (
     stream_params,
     width_of,
 )
-from .lanewise import lane_choices, lane_kernels, lane_lanes
 
 MOST_EXPONENTS = 1 << 16
 """Entries of the largest table that `Softmax.of` makes."""
@@ -97,13 +97,13 @@ class Softmax(Op, name="softmax"):
         return np.asarray(np.minimum(y, (1 << self.bits) - 1))
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_kernels(x)
+        return (Kernel(pe=lanes, simd=lanes) for lanes in range(1, x.channels + 1))
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_choices(x)
+        return (Kernel(pe=lanes, simd=lanes) for lanes in distinct_lanes(x.channels))
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
-        return lane_lanes(kernel)
+        return (kernel.simd,), kernel.pe
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return x.pixels * self._pass_starts(kernel, x)[2]

@@ -8,7 +8,6 @@ bounds leave open are built: one that is always reached moves the base, one that
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Self
@@ -16,22 +15,20 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
-from .accumulate import same_labels
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
 from .elements import bipolar_tensor, element_params, value_bits
 from .exact import integers
 from .executors import Executor
-from .hardware import chosen_among, folds
-from .lanewise import Field, lane_choices, lane_kernels, lane_lanes, lane_params, lane_parts, lane_program
+from .hardware import chosen_among
+from .lanewise import Field, Lanewise, lane_params, lane_parts
 from .staircase_executor import staircase_executor
-
-LATENCY = 2
-"""Cycles from a step to its output beat: the operands' register and the result's."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Threshold(Op, name="threshold"):
+class Threshold(Lanewise, name="threshold"):
     """thresholds: (channels, levels), ascending along levels. base: (channels,). step: (channels,)."""
+
+    latency = 2  # the operands' register and the result's
 
     thresholds: Int64
     base: Int64
@@ -64,26 +61,8 @@ class Threshold(Op, name="threshold"):
     def executor(self, x: TensorType) -> Executor:
         return staircase_executor(self.run, x)
 
-    def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
-        return same_labels(x.channels)
-
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.thresholds[out], self.base[out], self.step[out], self.scale)
-
-    def kernels(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_kernels(x)
-
-    def choices(self, x: TensorType) -> Iterator[Kernel]:
-        return lane_choices(x)
-
-    def steps(self, kernel: Kernel, x: TensorType) -> int:
-        return x.pixels * folds(x.channels, kernel.simd)
-
-    def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
-        return lane_lanes(kernel)
-
-    def program(self, kernel: Kernel, x: TensorType) -> Program:
-        return lane_program(kernel, x, LATENCY)
 
     def open_levels(self, x: TensorType) -> tuple[Int64, Int64]:
         """The thresholds that x may reach or not, padded with one it never reaches, and the bases to match."""
@@ -121,7 +100,7 @@ class Threshold(Op, name="threshold"):
             "start": Field(start[:, None], result_bits),
             "flip": Field(flip[:, None], 1),
         }
-        context = lane_params(kernel, x, out, LATENCY, fields)
+        context = lane_params(kernel, x, out, self.latency, fields)
         return context | {
             "element": element,
             "levels": levels,
