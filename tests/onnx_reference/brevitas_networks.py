@@ -249,7 +249,8 @@ def small_convolutions(
 
 SIZES = ("1W1A", "1W2A", "2W2A")
 NETWORKS: dict[str, Builder] = {
-    **{f"{family}_{size}": partial(bnn_pynq, f"{family}_{size}") for family in ("TFC", "SFC", "LFC") for size in SIZES},
+    **{f"{family}_{size}": partial(bnn_pynq, f"{family}_{size}") for family in ("TFC", "SFC") for size in SIZES},
+    **{f"LFC_{size}": partial(bnn_pynq, f"LFC_{size}") for size in ("1W1A", "1W2A")},  # Brevitas has no third
     **{f"CNV_{size}": partial(bnn_pynq, f"CNV_{size}") for size in SIZES},
     "mobilenet_4bit": partial(mobilenet, 4, False),
     "mobilenet_8bit_per_channel": partial(mobilenet, 8, True),
