@@ -22,6 +22,7 @@ from ..ops.source import Affine, FixedQuantise, SourceMultiThreshold
 from . import (
     onnx_rules_activations,
     onnx_rules_arithmetic,
+    onnx_rules_channels_last,
     onnx_rules_constants,
     onnx_rules_layers,
     onnx_rules_movers,
@@ -42,6 +43,7 @@ from .values import Value
 RULE_FILES = (
     onnx_rules_activations,
     onnx_rules_arithmetic,
+    onnx_rules_channels_last,
     onnx_rules_constants,
     onnx_rules_layers,
     onnx_rules_movers,

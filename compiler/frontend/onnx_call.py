@@ -17,13 +17,14 @@ from .onnx_model import OnnxNode
 from .onnx_tensors import array_of, check_tensor
 from .values import Value
 
-STANDARD, QONNX = "", "qonnx"
+STANDARD, QONNX, CHANNELS_LAST = "", "qonnx", "channels last"
 FAMILIES = {
     "": STANDARD,
     "ai.onnx": STANDARD,
     "qonnx.custom_op.general": QONNX,
     "finn.custom_op.general": QONNX,
     "onnx.brevitas": QONNX,
+    "qonnx.custom_op.channels_last": CHANNELS_LAST,
 }
 LARGEST_NUMBER = 1 << 31
 MISSING: Any = object()

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IntaglioError
+from .onnx_external import fetch_external
 from .onnx_tensors import RE_EXPORT, check_tensor
 
 MOST_NODES = 10_000
@@ -67,6 +68,7 @@ def read_model(path: str | Path) -> OnnxModel:
     graph = proto.graph
     _check_names(graph, where)
     opset = _opset(proto, where)
+    fetch_external(graph, Path(path))
     initialisers = _initialisers(graph, where)
     nodes = _nodes(graph, where)
     inputs = _inputs(graph, initialisers, where)

@@ -33,23 +33,8 @@ def check_tensor(tensor: Any, what: str, where: str) -> None:
             where=where,
             hint="save the network with its data: onnx.save(onnx.load(path), 'one_file.onnx')",
         )
-    widths = _widths()
-    if tensor.data_type not in widths:
-        kinds = {v: k for k, v in TensorProto.DataType.items()}
-        raise IntaglioError(
-            f"{what} is of type {kinds.get(tensor.data_type, tensor.data_type)}",
-            where=where,
-            hint="float32, float64, float16, bfloat16, bool or integers",
-        )
-    if tensor.HasField("segment"):
-        raise IntaglioError(f"{what} is a segment of a tensor", where=where, hint=RE_EXPORT)
-    dims = [int(d) for d in tensor.dims]
-    if len(dims) > 16 or any(d < 0 for d in dims):
-        raise IntaglioError(f"{what} has the shape {dims}", where=where, hint=RE_EXPORT)
-    count = prod(dims)
-    if count > LARGEST_CONSTANT:
-        raise IntaglioError(f"{what} has {count} elements", where=where, hint=f"at most {LARGEST_CONSTANT}")
-    bits, fields = widths[tensor.data_type]
+    count, dims = _count(tensor, what, where), [*tensor.dims]
+    bits, fields = _widths()[tensor.data_type]
     given = {f: len(getattr(tensor, f)) for f in _FIELDS if len(getattr(tensor, f))}
     if tensor.HasField("raw_data"):
         need = (count * bits + 7) // 8
@@ -68,6 +53,34 @@ def check_tensor(tensor: Any, what: str, where: str) -> None:
             where=where,
             hint=RE_EXPORT,
         )
+
+
+def bytes_of(tensor: Any, what: str, where: str) -> int:
+    """What its shape and type take as raw data."""
+    return (_count(tensor, what, where) * _widths()[tensor.data_type][0] + 7) // 8
+
+
+def _count(tensor: Any, what: str, where: str) -> int:
+    """Its elements, once its type and shape have been found sound."""
+    from onnx import TensorProto
+
+    widths = _widths()
+    if tensor.data_type not in widths:
+        kinds = {v: k for k, v in TensorProto.DataType.items()}
+        raise IntaglioError(
+            f"{what} is of type {kinds.get(tensor.data_type, tensor.data_type)}",
+            where=where,
+            hint="float32, float64, float16, bfloat16, bool or integers",
+        )
+    if tensor.HasField("segment"):
+        raise IntaglioError(f"{what} is a segment of a tensor", where=where, hint=RE_EXPORT)
+    dims = [int(d) for d in tensor.dims]
+    if len(dims) > 16 or any(d < 0 for d in dims):
+        raise IntaglioError(f"{what} has the shape {dims}", where=where, hint=RE_EXPORT)
+    count = prod(dims)
+    if count > LARGEST_CONSTANT:
+        raise IntaglioError(f"{what} has {count} elements", where=where, hint=f"at most {LARGEST_CONSTANT}")
+    return count
 
 
 _FIELDS = ("float_data", "int32_data", "string_data", "int64_data", "double_data", "uint64_data")
