@@ -79,7 +79,7 @@ def _graph(model: Any, batch: Any) -> Graph:
         )
     from ..frontend.torch import trace
 
-    return trace(model, _example(model, batch))
+    return trace(model, _example(model, batch), trains=False)
 
 
 def _example(model: nn.Module, batch: Any) -> Any:

@@ -89,11 +89,11 @@ class Call:
             raise Refusal(f"its attribute {name} is {_brief(value)}, not an integer", f"an integer {name}")
         return value
 
-    def ints(self, name: str, default: Any = MISSING) -> Any:
+    def ints(self, name: str, default: Any = MISSING, *, most: int = LARGEST_NUMBER) -> Any:
         value = self._take(name, default)
         if value is default:
             return value
-        if not isinstance(value, list) or not all(_is_int(v) for v in value) or len(value) > 16:
+        if not isinstance(value, list) or not all(_is_int(v, most) for v in value) or len(value) > 16:
             raise Refusal(f"its attribute {name} is {_brief(value)}, not a list of integers", f"integers as {name}")
         return [int(v) for v in value]
 
@@ -186,8 +186,9 @@ class Call:
         if given.size > 64:
             raise Refusal(f"{self.node.inputs[index]} has {given.size} numbers", "a list of axes or sizes")
         values = [*given.exact().ravel().tolist()]
-        if any(v.denominator != 1 or abs(v) >= 1 << 62 for v in values):
-            raise Refusal(f"{self.node.inputs[index]} is {values}, not integers", "integers")
+        if any(v.denominator != 1 or not -(1 << 63) <= v < 1 << 63 for v in values):
+            shown = ", ".join(f"{float(v):g}" for v in values[:8])
+            raise Refusal(f"{self.node.inputs[index]} is [{shown}], not integers", "integers")
         return [int(v) for v in values]
 
     def scalar(self, index: int) -> Fraction:
@@ -258,8 +259,8 @@ def decoded(tensor: Any, what: str) -> Constant:
     return of(array_of(tensor), what, TensorProto.DataType.Name(tensor.data_type).lower())
 
 
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_NUMBER
+def _is_int(value: Any, most: int = LARGEST_NUMBER) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= most
 
 
 def _brief(value: Any) -> str:

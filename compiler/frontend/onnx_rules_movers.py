@@ -7,9 +7,9 @@ from math import prod
 
 import numpy as np
 
-from ..ops.source import SourceConcat, SourceGather, SourceSlice
+from ..ops.source import SourceConcat, SourceGather, SourceSlice, SourceUpsample
 from .findings import Refusal
-from .onnx_builder import LARGEST_ORDER, Tensor
+from .onnx_builder import LARGEST_ORDER, LARGEST_TENSOR, Tensor
 from .onnx_call import Call, rule
 from .onnx_geometry import LARGEST
 from .onnx_rules_shapes import BATCH, any_axis
@@ -54,10 +54,29 @@ def expand(a: Call) -> Tensor:
     if a.node.op_type == "Tile":
         wanted = tuple(n * m for n, m in zip(own, given, strict=True))
     else:
-        wanted = np.broadcast_shapes(own, tuple(given))
-    if tuple(wanted) != own:
-        raise Refusal(f"it repeats {own} to {tuple(wanted)}", "a gate (N, C, 1, 1) or (N, 1, H, W) where it is used")
-    return x
+        wanted = tuple(np.broadcast_shapes(own, tuple(given)))
+    if len(wanted) != len(own) or wanted[0] != own[0]:
+        raise Refusal(f"it repeats {own} to {wanted}", BATCH)
+    if min(wanted) < 1 or prod(wanted) > LARGEST_TENSOR:
+        raise Refusal(f"it repeats {own} to {wanted}", f"at most {LARGEST_TENSOR} elements, at least one")
+    if wanted == own or _meets_its_like(a, own, wanted):
+        return x
+    pixels = prod(own[2:]) == 1 < prod(wanted[2:]) and len(own) in (3, 4)
+    if pixels:
+        height, width = wanted[2:] if len(own) == 4 else (1, wanted[2])
+        x = a.image(SourceUpsample((height, width)), a.standard(x))
+    axes = [i for i, (n, m) in enumerate(zip(x.shape, wanted, strict=True)) if n != m]
+    return chosen(a, x, {i: [*range(own[i])] * (wanted[i] // own[i]) for i in axes}) if axes else x
+
+
+def _meets_its_like(a: Call, own: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """A gate (N, C, 1, 1) or (N, 1, H, W) that only meets images of the shape it is repeated to: they repeat it."""
+    gate = len(own) == 4 and (own[2:] == (1, 1) if own[1] == wanted[1] else own[1] == 1 and own[2:] == wanted[2:])
+    if not gate or not a.read_only_by("Mul", "Add", "Sub"):
+        return False
+    others = [n for reader in a.readers[a.node.outputs[0]] for n in reader.inputs if n != a.node.outputs[0]]
+    known = [a.builder.tensors.get(name) for name in others]
+    return bool(known) and all(isinstance(v, Value) and v.shape == wanted for v in known)
 
 
 def chosen(a: Call, x: Value, picks: dict[int, list[int]]) -> Value:
@@ -137,7 +156,7 @@ def slice_(a: Call) -> Tensor:
 def sliced(a: Call, shape: tuple[int, ...]) -> dict[int, list[int]]:
     """The indices that a Slice takes, axis by axis."""
     if a.opset < 10:
-        starts, ends = a.ints("starts"), a.ints("ends")
+        starts, ends = (a.ints(name, most=1 << 63) for name in ("starts", "ends"))  # to the end: the largest integer
         axes, steps = a.ints("axes", None), None
     else:
         starts, ends = a.input_ints(1), a.input_ints(2)

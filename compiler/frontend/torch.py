@@ -33,8 +33,10 @@ RESERVED = {"input", "output"}  # the keywords of the text form
 Example = Tensor | tuple[Tensor, ...]
 
 
-def trace(net: nn.Module, example: Example) -> Graph:
+def trace(net: nn.Module, example: Example, *, trains: bool = True) -> Graph:
     """The network as a graph of source operators.
+
+    trains: what is built of it will be trained, so that a weight may have one use only.
 
     A parameter that is added to or multiplied with a tensor (PReLU's slopes too) is a constant from here on; only the
     weights of layers and batch norms train.
@@ -43,7 +45,7 @@ def trace(net: nn.Module, example: Example) -> Graph:
         IntaglioError: one for all operations that cannot be built, each with its place and what to write instead; or
             for an example that the network does not take, or a weight that is not finite.
     """
-    translator = _translate(net, example)
+    translator = _translate(net, example, trains=trains)
     raise_unsupported(translator.findings)
     return verify(translator.graph(), lowered=False)
 
@@ -53,8 +55,8 @@ def check(net: nn.Module, example: Example) -> list[Finding]:
     return _translate(net, example).findings
 
 
-def _translate(net: nn.Module, example: Example) -> _Translator:
-    translator = _Translator(export(net, example))
+def _translate(net: nn.Module, example: Example, *, trains: bool = True) -> _Translator:
+    translator = _Translator(export(net, example), trains)
     translator.run()
     return translator
 
@@ -62,6 +64,7 @@ def _translate(net: nn.Module, example: Example) -> _Translator:
 @dataclass
 class _Translator:
     program: ExportedProgram
+    trains: bool = True
     findings: list[Finding] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -181,10 +184,10 @@ class _Translator:
         target = self._target(node)
         if target is None:
             return None
-        if self.readers.setdefault(target, reader) is not reader:
+        if self.trains and self.readers.setdefault(target, reader) is not reader:
             raise Refusal(
                 f"{target} is used twice ({user_location(self.readers[target])}), and training would split it",
-                "a module of its own for every use",
+                "a module of its own for every use, or intaglio.quantize(net, calibration), which trains nothing",
             )
         array = self.program.state_dict[target].detach().cpu().double().numpy()
         return np.array(array, dtype=np.float64)
@@ -212,14 +215,17 @@ class _Translator:
             return self.program.constants.get(
                 self.program.graph_signature.inputs_to_lifted_tensor_constants.get(node.name, "")
             )
-        tags = getattr(node.target, "tags", ())
-        if node.op != "call_function" or torch.Tag.nondeterministic_seeded in tags or operator_of(node)[-1] == "_":
+        tags, operator = getattr(node.target, "tags", ()), operator_of(node)
+        changes = operator[-1] == "_" and operator != "detach_"  # torch.tensor(...) in forward() is detached so
+        if node.op != "call_function" or torch.Tag.nondeterministic_seeded in tags or changes:
             return None
         known = {given: self.constant(given) for given in node.all_input_nodes}
         if any(value is None for value in known.values()):
             return None
         args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda n: known[n])
         with torch.no_grad():
+            if operator == "detach_":
+                return args[0].detach()  # type: ignore[no-any-return]
             made = node.target(*args, **kwargs)  # type: ignore[operator]
         return made if isinstance(made, Tensor) else None
 

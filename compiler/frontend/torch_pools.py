@@ -101,7 +101,7 @@ def _adaptive(a: Arguments) -> tuple[Value, tuple[int, int]]:
 
 @rule("mean", "sum", "amax", "amin")
 def reduction(a: Arguments) -> Value:
-    """Over the image, or over one axis of it: a pool of that size."""
+    """Over the image, one axis of it, or the channels: a pool of that size."""
     x = a.value("self")
     a.refuse_unless("dtype", None, "no dtype")
     return _reduced(a, x, a.take("dim"), keep=bool(a.take("keepdim", False)))
@@ -124,10 +124,13 @@ def maximum_along(a: Arguments) -> Result:
 def _reduced(a: Arguments, x: Value, dims: object, *, keep: bool, largest: bool = False) -> Value:
     rank = len(x.shape)
     axes = set() if dims is None else {axis_of(d, rank) for d in numbers(dims)}
-    if rank < 3 or rank > 4 or not axes or not axes <= set(range(2, rank)) or a.operator == "amin":
+    if not 3 <= rank <= 4 or not axes or 0 in axes or len(axes) == rank - 1 > 2 or a.operator == "amin":
         raise Refusal(
-            f"a {a.operator} over dimensions {dims} of {x.shape}", "x.mean(dim=(2, 3)), or nn.AdaptiveAvgPool2d(1)"
+            f"a {a.operator} over dimensions {dims} of {x.shape}",
+            "x.mean(dim=(2, 3)), nn.AdaptiveAvgPool2d(1), or x.mean(dim=1)",
         )
+    if 1 in axes:
+        return _reduced_channels(a, x, sorted(axes), keep=keep, largest=largest)
     whole = axes == set(range(2, rank)) and x.order is None and len(x.inside) == 3
     x = x if whole else a.standard(x)
     height, width, channels = x.inside
@@ -137,12 +140,32 @@ def _reduced(a: Arguments, x: Value, dims: object, *, keep: bool, largest: bool 
         kernel = (1, width)
     else:
         kernel = (height if 2 in axes else 1, width if 3 in axes else 1)
-    op: Op = SourceMaxPool(kernel, kernel)
-    if not largest and a.operator in ("mean", "sum"):
-        op = SourceAvgPool(kernel, kernel, (0, 0, 0, 0), prod(kernel) if a.operator == "mean" else 1)
     kept = tuple(1 if d in axes else n for d, n in enumerate(x.shape))
+    op = _pool(a, kernel, largest=largest)
     pooled = a.emit_inside(op, x, (height // kernel[0], width // kernel[1], channels), kept)
     return pooled if keep else reshaped(a, pooled, tuple(n for d, n in enumerate(x.shape) if d not in axes))
+
+
+def _reduced_channels(a: Arguments, x: Value, axes: list[int], *, keep: bool, largest: bool) -> Value:
+    """What goes becomes the columns of an image: its channels are what stays where that moves nothing (tokens, which
+    lie channels last), else its rows are.
+    """
+    stays = [d for d in range(1, len(x.shape)) if d not in axes]
+    moved = x.transposed((0, *stays, *axes))
+    rows, taps = prod(x.shape[d] for d in stays), prod(x.shape[d] for d in axes)
+    image = moved.reshaped((x.shape[0], rows, taps))
+    if not image.is_standard:
+        image = a.standard(moved.reshaped((x.shape[0], 1, rows, taps)))
+    height, _, channels = image.inside
+    pooled = a.emit_inside(_pool(a, (1, taps), largest=largest), image, (height, 1, channels), (x.shape[0], rows))
+    kept = tuple(1 if d in axes else n for d, n in enumerate(x.shape))
+    return reshaped(a, pooled, kept if keep else tuple(n for d, n in enumerate(x.shape) if d not in axes))
+
+
+def _pool(a: Arguments, kernel: tuple[int, int], *, largest: bool) -> Op:
+    if not largest and a.operator in ("mean", "sum"):
+        return SourceAvgPool(kernel, kernel, (0, 0, 0, 0), prod(kernel) if a.operator == "mean" else 1)
+    return SourceMaxPool(kernel, kernel)
 
 
 @rule("upsample_nearest1d", "upsample_nearest2d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d")
