@@ -124,10 +124,11 @@ def maximum_along(a: Arguments) -> Result:
 def _reduced(a: Arguments, x: Value, dims: object, *, keep: bool, largest: bool = False) -> Value:
     rank = len(x.shape)
     axes = set() if dims is None else {axis_of(d, rank) for d in numbers(dims)}
-    if not 3 <= rank <= 4 or not axes or 0 in axes or len(axes) == rank - 1 > 2 or a.operator == "amin":
+    whole_sample = len(axes) == rank - 1 and not keep
+    if not 3 <= rank <= 4 or not axes or 0 in axes or whole_sample or a.operator == "amin":
         raise Refusal(
             f"a {a.operator} over dimensions {dims} of {x.shape}",
-            "x.mean(dim=(2, 3)), nn.AdaptiveAvgPool2d(1), or x.mean(dim=1)",
+            "x.mean(dim=(2, 3)), nn.AdaptiveAvgPool2d(1), x.mean(dim=1), or keepdim=True for all axes but the batch",
         )
     if 1 in axes:
         return _reduced_channels(a, x, sorted(axes), keep=keep, largest=largest)

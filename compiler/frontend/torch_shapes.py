@@ -9,15 +9,16 @@ import numpy as np
 from torch import fx
 
 from ..ir import as_integers
-from ..ops.source import SourceSlice, SourceUpsample
+from ..ops.source import SourceGather, SourceSlice, SourceUpsample
 from .findings import Refusal
 from .torch_registry import axis_of, numbers, rule
-from .torch_values import Arguments, Result, Value, flat_positions, operator_of
+from .torch_values import Arguments, Result, Value, flat_positions, inner_shape, operator_of
 
 RESHAPES = ("flatten", "view", "reshape", "_unsafe_view", "squeeze", "unsqueeze", "unflatten", "view_as", "reshape_as")
 TRANSPOSES = ("permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "numpy_T", "mT", "adjoint")
 PICKS = ("slice", "select", "narrow", "split", "split_with_sizes", "chunk", "tensor_split", "unbind", "unsafe_split")
 ENDLESS = (1 << 63) - 1
+MOST_REPEATED = 1 << 24
 BATCH = "leave the batch axis first and whole"
 
 
@@ -117,10 +118,20 @@ def expand(a: Arguments) -> Value:
     if a.shape == x.shape:
         return x
     rank = len(x.shape)
-    grown = [d for d, (old, new) in enumerate(zip(x.shape, a.shape[-rank:], strict=True)) if old != new]
-    if len(a.shape) != rank or rank not in (3, 4) or any(d < 2 or x.shape[d] != 1 for d in grown):
-        raise Refusal(f"it repeats {x.shape} to {a.shape}", "repeating of single pixels, or nn.Upsample")
-    return a.emit(SourceUpsample((a.shape[2] if rank == 4 else 1, a.shape[-1])), a.standard(x))
+    if len(a.shape) != rank or a.shape[0] != x.shape[0]:
+        raise Refusal(f"it repeats {x.shape} to {a.shape}", "as many axes, the batch as it is")
+    if prod(a.shape) > MOST_REPEATED:
+        raise Refusal(f"it repeats {x.shape} to {a.shape}", f"at most {MOST_REPEATED} elements")
+    grown = [d for d, (old, new) in enumerate(zip(x.shape, a.shape, strict=True)) if old != new]
+    if rank in (3, 4) and all(d > 1 and x.shape[d] == 1 for d in grown):
+        factors = [new // old for old, new in zip(x.shape[2:], a.shape[2:], strict=True)]
+        return a.emit(SourceUpsample((factors[0] if rank == 4 else 1, factors[-1])), a.standard(x))
+    # any other: elements picked more than once
+    place = np.empty(prod(x.shape[1:]), np.int64)
+    place[x.positions] = np.arange(len(place))
+    wanted = np.tile(flat_positions(x.shape), [new // old for old, new in zip(x.shape[1:], a.shape[1:], strict=True)])
+    index = place[np.moveaxis(wanted, 0, -1).ravel()]
+    return a.emit(SourceGather(as_integers(index), inner_shape(a.shape)), x)
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ REFUSED = {
     "twice": (lambda x, c: c(c(x)), (nn.Conv2d(2, 2, 1),), "a module of its own"),
     "late read": (lambda x: x.view(x.shape).relu_() + x, (), "the form relu"),
     "log-softmax": (lambda x: F.log_softmax(x, 1), (), "logits"),
-    "channel mean": (lambda x: x.mean(1), (), "mean(dim=(2, 3))"),
+    "mean of a sample": (lambda x: x.mean((1, 2, 3)), (), "keepdim=True"),
     "mean of all": (lambda x: x.mean(), (), "mean(dim=(2, 3))"),
     "batch slice": (lambda x: x[:1], (), "batch axis"),
     "batch first": (lambda x: x.permute(1, 0, 2, 3), (), "batch axis"),
