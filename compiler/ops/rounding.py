@@ -15,6 +15,8 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Any
 
+import numpy as np
+
 from ..ir import Array
 
 HALF = Fraction(1, 2)
@@ -50,6 +52,17 @@ def rounded(rounding: str, v: Fraction) -> int:
         return above if below != above and not _WHOLE[rounding](above) else below
     k = floor(v + HALF)
     return k if v != k - HALF or _TIE_GOES_UP[rounding](k) else k - 1
+
+
+def between(rounding: str, v: Array) -> Array:
+    """Where a number that is no tie and no integer goes, if v is it, in floats: equal at both ends of a range, it is
+    where all numbers inside of the range go.
+    """
+    if rounding not in _WHOLE:
+        return np.floor(v + 0.5)
+    below = np.floor(v)
+    stays: Any = {"floor": True, "ceil": False, "down": below >= 0, "up": below < 0}[rounding]
+    return np.where(stays, below, below + 1)
 
 
 def rounds_up(rounding: str, below: Array, remainder: Array, divisor: Array) -> Array:

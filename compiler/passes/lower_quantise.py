@@ -20,11 +20,11 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import Border, IntType, Node, TensorType
 from ..ops import Requantise
-from ..ops.rounding import rounded
+from ..ops.rounding import between, rounded
 from ..ops.source import FixedQuantise, Quantise, SourceMultiThreshold
 from .lowering import Lowering, fractions, no_quantiser, refuse
 from .pending import ONE, ZERO, Fractions, Pending
-from .tabulate import tabulated, threshold_of
+from .tabulate import Floats, about, tabulated, threshold_of
 
 FREEZE = "lower(model) takes a frozen model: call model.freeze() first"
 
@@ -45,6 +45,18 @@ class Quantiser:
             return 1 if value >= 0 else -1
         zero = self.zero[channel]
         return max(self.lo, min(self.hi, rounded(self.rounding, value / self.scale[channel] + zero))) - zero
+
+    def near(self, channel: int, low: Floats, high: Floats) -> Floats:
+        """The code that all numbers from low to high have; NaN where they may have several."""
+        if self.bipolar:
+            return np.where(low > 0, 1.0, np.where(high < 0, -1.0, np.nan))
+        scale, zero = float(self.scale[channel]), self.zero[channel]
+        ends = []
+        for value, side in ((low / scale, -1), (high / scale, 1)):
+            lost = 1e-12 * (np.abs(value) + abs(zero) + 1)  # more than float64 loses here
+            ends.append(value + zero + side * lost)
+        below, above = (between(self.rounding, v) for v in ends)
+        return np.where(below == above, np.clip(below, self.lo, self.hi) - zero, np.nan)
 
     @property
     def one_scale(self) -> Fraction | None:
@@ -91,7 +103,9 @@ def _apply(low: Lowering, node: Node, q: Quantiser) -> Pending:
         low.emit(node, Requantise(slope, offset, *ends, scale, q.rounding, zero), x)
     else:
         where = node.loc or node.name
-        op = tabulated(x, kind, q.code, where, scale=scale, bipolar=False, name=node.name, shared=_shared(q))
+        op = tabulated(
+            x, kind, q.code, where, scale=scale, bipolar=False, name=node.name, shared=_shared(q), near=q.near
+        )
         low.emit(node, op, x)
     return Pending.codes(node.name, x.channels, q.scale)
 
@@ -104,7 +118,9 @@ def _bipolar(low: Lowering, node: Node, q: Quantiser, x: Pending) -> Pending:
     kind, where = low.kind(x), node.loc or node.name
     directions = [x.direction(c) for c in range(x.channels)]
     if 0 in directions:
-        op: Any = tabulated(x, kind, q.code, where, scale=q.one_scale, bipolar=True, name=node.name, shared=_shared(q))
+        op: Any = tabulated(
+            x, kind, q.code, where, scale=q.one_scale, bipolar=True, name=node.name, shared=_shared(q), near=q.near
+        )
     else:
         op = threshold_of(
             lambda c, v: q.code(c, x.at(c, v)),
@@ -115,6 +131,7 @@ def _bipolar(low: Lowering, node: Node, q: Quantiser, x: Pending) -> Pending:
             scale=q.one_scale,
             bipolar=True,
             name=node.name,
+            about=about(x, q.near),
         )
     low.emit(node, op, x)
     return Pending.codes(node.name, x.channels, q.scale)
@@ -206,6 +223,13 @@ def multi_threshold(low: Lowering, node: Node, op: SourceMultiThreshold) -> Pend
         count = sum(value >= t for t in rows[channel])
         return (1 if count else -1) if bipolar else base + count
 
+    def near(channel: int, low: Floats, high: Floats) -> Floats:
+        row = np.array(rows[channel], np.float64)
+        least = np.searchsorted(row + 1e-12 * np.abs(row), low, "right")
+        most = np.searchsorted(row - 1e-12 * np.abs(row), high, "right")
+        codes = np.where(least > 0, 1.0, -1.0) if bipolar else base + least
+        return np.where((least == most) & ~np.isnan(low + high), codes, np.nan)
+
     where = node.loc or node.name
     if scale <= 0:
         raise refuse(node, f"a MultiThreshold has the output scale {scale}", "a positive out_scale")
@@ -225,6 +249,7 @@ def multi_threshold(low: Lowering, node: Node, op: SourceMultiThreshold) -> Pend
             bipolar=bipolar,
             name=node.name,
             shared=len(op.thresholds) == 1,
+            near=near,
         )
     else:
         operator = threshold_of(
@@ -236,6 +261,7 @@ def multi_threshold(low: Lowering, node: Node, op: SourceMultiThreshold) -> Pend
             scale=None if left else scale,
             bipolar=bipolar,
             name=node.name,
+            about=about(x, near),
         )
     low.emit(node, operator, x)
     return result
