@@ -106,8 +106,11 @@ def elaborate(graph: Graph, schedule: Schedule) -> Netlist:
     blocks: list[Block] = []
     channels: list[Channel] = []
     forks: set[str] = set()
+    taken = {*graph.inputs, *graph.by_name}
+    channel_names: set[str] = set()
 
     def channel(name: str, tensor: str, beat: int, source: tuple[str, int], sink: tuple[str, int]) -> None:
+        name = _unique(name, channel_names)
         border = not source[0] or not sink[0]
         depth = schedule.depths.get(name, 0 if border else schedule.spare)
         if source[0] in forks:  # a copy is valid while the others are ready: no other stream may see that (AXI forbids)
@@ -121,7 +124,7 @@ def elaborate(graph: Graph, schedule: Schedule) -> Netlist:
         readers += [("", port, beat) for port, name in enumerate(graph.outputs) if name == tensor]
         if len(readers) > 1:
             fork = Fork(kind, beat, len(readers))
-            name = f"{tensor}_fork"
+            name = _unique(f"{tensor}_fork", taken)
             channel(f"{tensor}__fork", tensor, beat, source, (name, 0))
             blocks.append(_link_block(name, fork, len(readers)))
             forks.add(name)
@@ -130,7 +133,7 @@ def elaborate(graph: Graph, schedule: Schedule) -> Netlist:
             here = (source[0], source[1] + copy)
             label = f"{tensor}__{reader}{port}" if reader else f"{tensor}__out{port}"
             if wanted != beat:
-                name = f"{tensor}_to_{reader}{port}"
+                name = _unique(f"{tensor}_to_{reader}{port}", taken)
                 channel(f"{label}_wide", tensor, beat, here, (name, 0))
                 blocks.append(_link_block(name, Width(kind, beat, wanted), 1))
                 here = (name, 0)
@@ -156,6 +159,16 @@ def elaborate(graph: Graph, schedule: Schedule) -> Netlist:
         )
         distribute(node.name, lanes[node.name][1], (node.name, 0))
     return Netlist(graph, schedule, tuple(blocks), tuple(channels))
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    """The name, or with a number behind it where a node of the user's already has it."""
+    found, count = name, 1
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
+    taken.add(found)
+    return found
 
 
 def _link_block(name: str, link: Fork | Width, outputs: int) -> Block:
