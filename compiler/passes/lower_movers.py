@@ -14,6 +14,7 @@ from ..ops import (
     Flatten,
     Gather,
     MaxPool,
+    MulShift,
     Pad,
     PositionAffine,
     Slice,
@@ -23,6 +24,7 @@ from ..ops import (
     Upsample,
     ZeroStuff,
 )
+from ..ops.softmax import GUARD_BITS, MOST_EXPONENTS
 from ..ops.source import (
     SourceAvgPool,
     SourceGather,
@@ -37,6 +39,10 @@ from ..ops.source import (
 )
 from .lowering import LARGEST, Lowering, no_quantiser, refuse
 from .pending import Pending, exact, unit_of
+
+LN2 = Fraction(0.6931471805599453)
+GRID_BITS = 12
+"""Fraction bits of logits that have no common unit."""
 
 
 def _moved(low: Lowering, node: Node) -> Pending:
@@ -195,6 +201,31 @@ def softmax(low: Lowering, node: Node, op: SourceSoftmax) -> Pending:
     if not x.clipped and len(set(x.offset)) == 1:
         x = replace(x, offset=(Fraction(0),) * x.channels)
     x = low.rising(node, x)
-    x = low.plain(node, x, uniform=True)
+    reach = (op.bits + GUARD_BITS + 1) * LN2  # a logit that far below the largest has no exponential
+    if not x.clipped and reach > MOST_EXPONENTS * unit_of([*x.slope, *x.offset]):
+        x = _on_a_grid(low, node, x, reach)
+    else:
+        x = low.plain(node, x, uniform=True)
     low.emit(node, Softmax.of(x.slope[0], op.bits, low.kind(x)), x)
     return Pending.codes(node.name, x.channels, Fraction(1, 1 << op.bits))
+
+
+def _on_a_grid(low: Lowering, node: Node, x: Pending, reach: Fraction) -> Pending:
+    """Logits whose scales have no common unit that a table could count in: to the nearest multiple of 2^-12, or a step
+    beside it. That is where this softmax begins; its integers are defined by it.
+    """
+    kind = low.kind(x)
+    finest = GRID_BITS
+    while reach * (1 << finest) > MOST_EXPONENTS:
+        finest -= 1
+    widest = max(abs(v) for v in (*kind.lo, *kind.hi))
+    shift = int(widest).bit_length() + 2
+    unit = 1 << (finest + shift)
+    multiplier = [round(v * unit) for v in x.slope]
+    addend = [round(v * unit) + (1 << (shift - 1)) for v in x.offset]
+    ends = [m * v + b for m, b, *both in zip(multiplier, addend, kind.lo, kind.hi, strict=True) for v in both]
+    if max(map(abs, ends)) > LARGEST:
+        raise refuse(node, "its logits need more than 60 bits", "a quantiser in front of the softmax")
+    scale = Fraction(1, 1 << finest)
+    op = MulShift(as_integers(multiplier), as_integers(addend), shift, min(ends) >> shift, max(ends) >> shift, scale)
+    return Pending.codes(low.emit(node, op, x, name=low.fresh(f"{node.name}_logits")), x.channels, scale)
