@@ -32,7 +32,7 @@ INSTEAD = {
     "Where": "a gate (Mul), Min or Max",
     "MaxPoolNHWC": "MaxPool between two Transposes",
     "XnorPopcountMatMul": "MatMul of bipolar tensors",
-    "Im2Col": "Conv",
+    "Im2Col": "Conv: the network as it was before LowerConvsToMatMul",
 }
 
 
