@@ -65,16 +65,22 @@ def between(rounding: str, v: Array) -> Array:
     return np.where(stays, below, below + 1)
 
 
-def rounds_up(rounding: str, below: Array, remainder: Array, divisor: Array) -> Array:
+_ABOVE: dict[str, Callable[[Any], Any]] = {  # of the number above: does what rounds at all, or a tie, go there?
+    "half_up": lambda above: True,
+    "half_even": lambda above: above % 2 == 0,
+    "half_away": lambda above: above >= 1,
+    "half_zero": lambda above: above <= 0,
+    "floor": lambda above: False,
+    "ceil": lambda above: True,
+    "down": lambda above: above <= 0,
+    "up": lambda above: above > 0,
+}
+
+
+def rounds_up(rounding: str, below: Array, remainder: Array, divisor: Any) -> Array:
     """Of the numbers below + remainder / divisor, 0 <= remainder < divisor: which round to below + 1. Integers."""
-    above: Any = below + 1
+    goes = _ABOVE[rounding](below + 1)
     if rounding in _WHOLE:
-        takes_all = {"floor": below >= above, "ceil": below < above, "down": above <= 0, "up": above > 0}[rounding]
-        return (remainder > 0) & takes_all
-    at_tie = {
-        "half_up": below < above,
-        "half_even": above % 2 == 0,
-        "half_away": above >= 1,
-        "half_zero": above <= 0,
-    }[rounding]
-    return (2 * remainder > divisor) | ((2 * remainder == divisor) & at_tie)
+        return np.asarray((remainder > 0) & goes)
+    twice = 2 * remainder
+    return np.asarray(twice >= divisor) if goes is True else (twice > divisor) | ((twice == divisor) & goes)

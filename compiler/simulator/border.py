@@ -100,7 +100,7 @@ def quantise_input(x: npt.ArrayLike, kind: TensorType, border: Border | None = N
     edge = np.abs(remainder - 0.5) if border.rounding in TIES else np.minimum(remainder, 1 - remainder)
     size = np.abs(values) + max(map(abs, map(float, addends)), default=0.0) + 1
     near = () if exact else np.nonzero(edge < TIE_WIDTH * size)
-    code = lower + rounds_up(border.rounding, lower, remainder, np.ones((), dtype))
+    code = lower + rounds_up(border.rounding, lower, remainder, 1)
     for index in zip(*near, strict=True):
         slope, addend = (values[index[-1] if len(values) > 1 else 0] for values in (slopes, addends))
         code[index] = rounded(border.rounding, Fraction(real[index].item()) * slope + addend)
