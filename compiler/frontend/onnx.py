@@ -275,12 +275,16 @@ class _Translator:
         self._forget(node)
 
     def _forget(self, node: OnnxNode) -> None:
-        """Its results are unknown; where the file claims their shape, what follows can still be checked."""
+        """Its results are unknown; where the file claims their shape, what follows can still be checked. What is
+        computed from constants would be one: its readers cannot be checked.
+        """
+        given = [self.builder.tensors.get(name) for name in node.inputs if name]
+        constant = bool(given) and all(isinstance(x, Constant) for x in given)
         for name in node.outputs:
             shape = self.model.hints.get(name)
             if not name or name in self.builder.tensors:
                 continue
-            if shape is None:
+            if shape is None or constant:
                 self.builder.tensors[name] = Unknown()
             else:
                 shape = (self.builder.batch, *shape[1:])

@@ -298,3 +298,22 @@ def test_a_wide_accumulator_under_a_sigmoid_loads_soon(tmp_path: Path) -> None:
     graph = intaglio.load(path)
     assert time.process_time() - begin < 8
     equal(graph, onnx.load(path), x[:1].numpy())
+
+
+def test_a_refused_quantiser_of_weights_is_one_refusal(tmp_path: Path) -> None:
+    """Its readers are not blamed for reading what nobody could compute."""
+    with quiet():
+        torch.manual_seed(0)
+        net = nn.Sequential(qnn.QuantIdentity(), qnn.QuantLinear(16, 5, bias=True))
+        x = data(8, 16)
+        path, _ = export(calibrated(net, x), x[:1], tmp_path / "net.onnx")
+    model = onnx.load(path)
+    weights = [node for node in model.graph.node if node.op_type == "Quant"][1]
+    zero = next(t for t in model.graph.initializer if t.name == weights.input[2])
+    half = onnx.numpy_helper.from_array(np.full(tuple(zero.dims), 0.5, np.float32), "half")
+    model.graph.initializer.append(half)
+    weights.input[2] = "half"
+    onnx.save(model, path)
+    with pytest.raises(intaglio.IntaglioError, match="1 operation of this network cannot be built") as refused:
+        intaglio.load(path)
+    assert "zero point half is no integer" in str(refused.value)
