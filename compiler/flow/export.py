@@ -11,14 +11,14 @@ from ..ir import Graph
 if TYPE_CHECKING:
     import onnx
 
-    from ..frontend.qonnx_export import Activations
+    from ..frontend.exporters.qonnx import Activations
 
 
 def as_qonnx(
     graph: Graph, *, batch: int = 1, activations: Activations = "quant", name: str = "intaglio"
 ) -> onnx.ModelProto:
-    """The network as QONNX; see `frontend.qonnx_export.to_qonnx`."""
-    from ..frontend.qonnx_export import to_qonnx
+    """The network as QONNX; see `frontend.exporters.qonnx.to_qonnx`."""
+    from ..frontend.exporters.qonnx import to_qonnx
 
     return to_qonnx(graph, batch=batch, activations=activations, name=name)
 
@@ -56,7 +56,7 @@ def export(
         except OSError as error:
             raise IntaglioError(f"the model cannot be written: {error.strerror}", where=str(qonnx)) from None
     if torch is not None:
-        from ..frontend.torch_module import save_torch
+        from ..frontend.exporters.torch_module import save_torch
 
         save_torch(graph, torch)
     return found

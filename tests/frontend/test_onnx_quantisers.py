@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from intaglio.errors import IntaglioError
-from intaglio.frontend import onnx_constants as constants
-from intaglio.frontend.onnx import read_onnx
+from intaglio.frontend.onnx import constants, read_onnx
 from intaglio.ops.rounding import ROUNDINGS, rounded
 from onnx import TensorProto, helper
 from onnx_twin import QONNX, Net, evaluate, fractions, grid, kinds, run_reference, save

@@ -13,7 +13,7 @@ import pytest
 import torch
 from export_cases import CASES, kind, one
 from intaglio.errors import IntaglioError
-from intaglio.frontend.qonnx_export import to_qonnx
+from intaglio.frontend.exporters.qonnx import to_qonnx
 from intaglio.ir import Graph, TensorType, as_integers
 from intaglio.ops import Dense
 from intaglio.passes.choose_requantisers import choose_requantisers

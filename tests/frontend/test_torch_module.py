@@ -8,7 +8,7 @@ import pytest
 import torch
 from export_cases import CASES, kind, one
 from intaglio.errors import IntaglioError
-from intaglio.frontend.torch_module import save_torch, to_torch
+from intaglio.frontend.exporters.torch_module import save_torch, to_torch
 from intaglio.ir import Graph, Op, TensorType, as_integers
 from intaglio.ops import Dense, Flatten
 from intaglio.passes.choose_requantisers import choose_requantisers

@@ -1,0 +1,1 @@
+"""The integer graph -> what others read: QONNX, and a PyTorch program."""
