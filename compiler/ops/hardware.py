@@ -14,6 +14,10 @@ BLOCK_RAM_BITS = 4096
 """Memories above this many bits go to block RAM when the kernel leaves the choice (`auto`)."""
 
 
+LONGEST_LITERAL = 1 << 14
+"""Bits of the longest constant that is written in one piece: Verilator reads 2^16, others less."""
+
+
 PLAIN_INTEGERS = {"signed char": 8, "short": 16, "int": 32, "long long": 64}
 """Signed integers of C++ and their bits."""
 
@@ -58,8 +62,14 @@ def plain_integer(bits: int) -> str:
 
 
 def hex_literal(value: int, bits: int) -> str:
-    """A sized SystemVerilog constant."""
-    return f"{bits}'h{value:x}"
+    """A sized SystemVerilog constant; a concatenation of several where one would be longer than tools read."""
+    if bits <= LONGEST_LITERAL:
+        return f"{bits}'h{value:x}"
+    pieces = []
+    for low in range(0, bits, LONGEST_LITERAL):
+        size = min(LONGEST_LITERAL, bits - low)
+        pieces.append(f"{size}'h{(value >> low) & ((1 << size) - 1):x}")
+    return f"{{{', '.join(reversed(pieces))}}}"
 
 
 def weight_type(weight: Int64) -> IntType:

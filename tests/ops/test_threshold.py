@@ -134,3 +134,17 @@ def test_a_bipolar_tensor_is_sound_where_its_bounds_are_minus_one_or_one() -> No
         bad = TensorType((2,), IntType(True, 1), lo, hi)
         with pytest.raises(IntaglioError, match="V6: x is bipolar"):
             verify(Graph({"x": bad}, (node,), ("y",)))
+
+
+def test_constants_longer_than_tools_read_are_written_in_pieces() -> None:
+    """64 lanes of 63 thresholds: 96,768 bits, which Verilator does not take as one number."""
+    thresholds = np.tile(np.arange(1, 64) * 1000, (64, 1)) + np.arange(64)[:, None]
+    op = Threshold(thresholds, np.zeros(64, np.int64), np.ones(64, np.int64))
+    vector = op.params(Kernel(64, 64), TensorType.integer((64,), -(1 << 23), (1 << 23) - 1))["thresholds"]["vector"]
+    pieces = [piece.strip().split("'h") for piece in vector.strip("{}").split(",")]
+    assert max(int(size) for size, _ in pieces) <= 1 << 14
+    word = 0
+    for size, digits in pieces:
+        word = (word << int(size)) | int(digits, 16)
+    elements = [(word >> (24 * at)) & 0xFFFFFF for at in range(64 * 63)]
+    assert elements == thresholds.ravel().tolist()
