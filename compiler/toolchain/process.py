@@ -15,13 +15,15 @@ from pathlib import Path
 from ..errors import IntaglioError
 
 TAIL_LINES = 20
+LINE_LENGTH = 400
 
 
 def tail(log_path: Path, lines: int = TAIL_LINES) -> str:
-    """The last lines of a log, for a message that a person reads."""
+    """The last lines of a log, the long ones shortened, for a message that a person reads."""
     if not log_path.is_file():
         return "(no log was written)"
-    return "\n".join(log_path.read_text(errors="replace").rstrip().splitlines()[-lines:])
+    last = log_path.read_text(errors="replace").rstrip().splitlines()[-lines:]
+    return "\n".join(line if len(line) <= LINE_LENGTH else f"{line[:LINE_LENGTH]} …" for line in last)
 
 
 def run(

@@ -17,6 +17,13 @@ def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
     assert "line 50\n" in (tmp_path / "log").read_text()
 
 
+def test_a_long_line_of_the_log_is_shortened(tmp_path: Path) -> None:
+    script = "print('constant', '7' * 99999); raise SystemExit(1)"
+    with pytest.raises(IntaglioError, match="constant 777") as caught:
+        run([sys.executable, "-c", script], tmp_path, tmp_path / "log")
+    assert len(str(caught.value)) < 1500
+
+
 def test_the_environment_is_extended(tmp_path: Path) -> None:
     run([sys.executable, "-c", "import os; print(os.environ['COLOUR'])"], tmp_path, tmp_path / "log", {"COLOUR": "red"})
     assert (tmp_path / "log").read_text().endswith("red\n")
