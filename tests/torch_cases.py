@@ -98,6 +98,8 @@ def twice(x):
 
 IMAGE, SIGNAL, VECTOR = (4, 6, 6), (4, 8), (6,)
 
+torch.manual_seed(0)  # the same weights in every run
+
 MODULES = {
     "conv1d": (nn.Conv1d(4, 3, 3, stride=2, padding=1), SIGNAL),
     "conv1d same": (nn.Conv1d(4, 6, 4, padding="same", groups=2), SIGNAL),

@@ -53,7 +53,7 @@ from . import lower_pairs as pairs
 from . import lower_quantise as quantisers
 from .lower_layer import integer_layer
 from .lowering import Lowering, no_quantiser
-from .pending import ONE, ZERO, Pending, Step, exact
+from .pending import ONE, ZERO, Pending, Step, exact, short
 
 
 def lower(graph: Graph) -> Graph:
@@ -162,7 +162,7 @@ def _output(low: Lowering, name: str, taken: list[str]) -> str:
     given = low.source.border.get(name)
     if given is None and x.scale is not None and x.scale == kind.scale:
         return tensor
-    slope, offset = quantisers._short(x.slope), quantisers._short(x.offset)
+    slope, offset = short(x.slope), short(x.offset)
     low.border[tensor] = replace(given or Border.standard(kind), slope=slope, offset=offset)
     return tensor
 

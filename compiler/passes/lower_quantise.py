@@ -23,8 +23,8 @@ from ..ops import Requantise
 from ..ops.rounding import between, rounded
 from ..ops.source import FixedQuantise, Quantise, SourceMultiThreshold
 from .lowering import Lowering, fractions, no_quantiser, refuse
-from .pending import ONE, ZERO, Fractions, Pending
-from .tabulate import Floats, about, tabulated, threshold_of
+from .pending import ONE, ZERO, Fractions, Pending, short
+from .tabulate import Floats, tabulated
 
 FREEZE = "lower(model) takes a frozen model: call model.freeze() first"
 
@@ -115,24 +115,18 @@ def _shared(q: Quantiser) -> bool:
 
 
 def _bipolar(low: Lowering, node: Node, q: Quantiser, x: Pending) -> Pending:
-    kind, where = low.kind(x), node.loc or node.name
-    directions = [x.direction(c) for c in range(x.channels)]
-    if 0 in directions:
-        op: Any = tabulated(
-            x, kind, q.code, where, scale=q.one_scale, bipolar=True, name=node.name, shared=_shared(q), near=q.near
-        )
-    else:
-        op = threshold_of(
-            lambda c, v: q.code(c, x.at(c, v)),
-            kind.lo,
-            kind.hi,
-            directions,
-            where,
-            scale=q.one_scale,
-            bipolar=True,
-            name=node.name,
-            about=about(x, q.near),
-        )
+    op = tabulated(
+        x,
+        low.kind(x),
+        q.code,
+        node.loc or node.name,
+        scale=q.one_scale,
+        bipolar=True,
+        name=node.name,
+        shared=_shared(q),
+        near=q.near,
+        few_levels=True,
+    )
     low.emit(node, op, x)
     return Pending.codes(node.name, x.channels, q.scale)
 
@@ -178,8 +172,8 @@ def _border(low: Lowering, node: Node, q: Quantiser, x: Pending) -> Pending:
         low,
         x.tensor,
         kind,
-        slope=_short(s / a for s, a in zip(q.scale, x.slope, strict=True)),
-        offset=_short(-b / a for b, a in zip(x.offset, x.slope, strict=True)),
+        slope=short(s / a for s, a in zip(q.scale, x.slope, strict=True)),
+        offset=short(-b / a for b, a in zip(x.offset, x.slope, strict=True)),
         rounding=q.rounding,
         zero=zero,
         where=where,
@@ -199,12 +193,6 @@ def _place(low: Lowering, name: str, kind: TensorType, *, where: str, **fields: 
         )
     low.inputs[name] = low.types[name] = kind
     low.border[name] = border
-
-
-def _short(values: Any) -> Fractions:
-    """One number where all are equal."""
-    found = tuple(values)
-    return found[:1] if len(set(found)) == 1 else found
 
 
 def multi_threshold(low: Lowering, node: Node, op: SourceMultiThreshold) -> Pending:
@@ -237,32 +225,18 @@ def multi_threshold(low: Lowering, node: Node, op: SourceMultiThreshold) -> Pend
     if x.raw:
         _evenly_spaced(low, x, rows, base, bipolar=bipolar, where=where)
         return replace(result, tensor=x.tensor)
-    kind = low.kind(x)
-    directions = [x.direction(c) for c in range(x.channels)]
-    if 0 in directions:
-        operator: Any = tabulated(
-            x,
-            kind,
-            code,
-            where,
-            scale=None if left else scale,
-            bipolar=bipolar,
-            name=node.name,
-            shared=len(op.thresholds) == 1,
-            near=near,
-        )
-    else:
-        operator = threshold_of(
-            lambda c, v: code(c, x.at(c, v)),
-            kind.lo,
-            kind.hi,
-            directions,
-            where,
-            scale=None if left else scale,
-            bipolar=bipolar,
-            name=node.name,
-            about=about(x, near),
-        )
+    operator = tabulated(
+        x,
+        low.kind(x),
+        code,
+        where,
+        scale=None if left else scale,
+        bipolar=bipolar,
+        name=node.name,
+        shared=len(op.thresholds) == 1,
+        near=near,
+        few_levels=True,
+    )
     low.emit(node, operator, x)
     return result
 
@@ -285,8 +259,8 @@ def _evenly_spaced(low: Lowering, x: Pending, rows: list[Any], base: int, *, bip
         low,
         x.tensor,
         kind,
-        slope=_short(d / a for d, a in zip(distance, x.slope, strict=True)),
-        offset=_short((o - b) / a for o, b, a in zip(origin, x.offset, x.slope, strict=True)),
+        slope=short(d / a for d, a in zip(distance, x.slope, strict=True)),
+        offset=short((o - b) / a for o, b, a in zip(origin, x.offset, x.slope, strict=True)),
         rounding="floor",
         where=where,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import gcd, lcm
@@ -28,6 +28,12 @@ def unit_of(values: Sequence[Fraction]) -> Fraction:
         return ONE
     denominator = lcm(*(v.denominator for v in some))
     return Fraction(gcd(*(v.numerator * (denominator // v.denominator) for v in some)), denominator)
+
+
+def short(values: Iterable[Fraction]) -> Fractions:
+    """One number where all are equal."""
+    found = tuple(values)
+    return found[:1] if len(set(found)) == 1 else found
 
 
 @dataclass(frozen=True)

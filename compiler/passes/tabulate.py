@@ -44,21 +44,24 @@ def tabulated(
     name: str,
     shared: bool,
     near: Near | None = None,
+    few_levels: bool = False,
 ) -> Op:
     """The operator that gives code(channel, real value) for every integer within the bounds of `kind`.
 
-    code never falls. shared: it is the same for every channel. near: it in float64, where that decides.
+    code never falls. shared: it is the same for every channel. near: it in float64, where that decides. few_levels:
+    thresholds are worth more than a table, where the chain is monotone.
     Raises IntaglioError where the range is too wide for a table and the chain is not monotone.
     """
     lows, highs = kind.lo, kind.hi
     shared = shared and x.uniform
     first, last = min(lows), max(highs)
     rows = 1 if shared else x.channels
-    if last - first < MOST_ENTRIES and rows * (last - first + 1) <= MOST_CELLS:
+    directions = [x.direction(c) for c in range(x.channels)]
+    is_monotone = 0 not in directions
+    if not (few_levels and is_monotone) and last - first < MOST_ENTRIES and rows * (last - first + 1) <= MOST_CELLS:
         table = [_row(x, code, near, c, first, last) for c in range(rows)]
         return Lookup(as_integers(table), first, scale, bipolar)
-    directions = [x.direction(c) for c in range(x.channels)]
-    if 0 in directions:
+    if not is_monotone:
         raise IntaglioError(
             f"{name} has {last - first + 1} reachable inputs and is not monotone: no table holds it",
             where=where,

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import gcd, isqrt, lcm, prod
+from math import isqrt, lcm, prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ...ops.rounding import rounded
+from ...passes.pending import unit_of
 from ..findings import Refusal
 
 Array = npt.NDArray[Any]
@@ -344,15 +345,6 @@ def _common_unit(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float6
 def _trailing_zeros(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     lowest = np.abs(values & -values).astype(np.float64)
     return np.frexp(lowest)[1].astype(np.int64) - 1
-
-
-def unit_of(values: Sequence[Fraction]) -> Fraction:
-    """The largest number of which all of these are multiples; 1 if all are 0."""
-    some = [v for v in values if v]
-    if not some:
-        return ONE
-    denominator = lcm(*(v.denominator for v in some))
-    return Fraction(gcd(*(v.numerator * (denominator // v.denominator) for v in some)), denominator)
 
 
 def elements(shape: Sequence[int]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +30,3 @@ class SourceActivation(Op, name="source.activation"):
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
-
-    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        return self if len(self.parameters) == 1 else type(self)(self.function, self.parameters[out])

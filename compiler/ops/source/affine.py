@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy.typing as npt
 
@@ -28,6 +28,3 @@ class Affine(Op, name="source.affine"):
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
-
-    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        return type(self)(self.multiplier[out], self.shift[out])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -33,7 +32,3 @@ class BatchNorm(Op, name="source.batch_norm"):
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
-
-    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        mean, variance, weight, bias = (a[out] for a in (self.mean, self.variance, self.weight, self.bias))
-        return type(self)(mean, variance, weight, bias, self.epsilon, self.momentum)

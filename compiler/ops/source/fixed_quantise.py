@@ -6,9 +6,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from ...errors import IntaglioError
@@ -39,7 +38,3 @@ class FixedQuantise(Op, name="source.fixed_quantise"):
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
-
-    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        scale, zero = (v if len(v) == 1 else np.asarray(v[out]) for v in (self.scale, self.zero))
-        return type(self)(scale, zero, self.lo, self.hi, self.rounding, self.bipolar)

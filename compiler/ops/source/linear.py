@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +29,3 @@ class SourceLinear(Op, name="source.linear"):
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return free_labels(x.channels, len(self.bias))
-
-    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        scale = None if self.weight_scale is None else self.weight_scale[out]
-        return type(self)(self.weight[np.ix_(out, ins[0])], self.bias[out], scale)

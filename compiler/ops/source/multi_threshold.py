@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Self
+from typing import Any
 
 import numpy.typing as npt
 
@@ -28,8 +28,3 @@ class SourceMultiThreshold(Op, name="source.multi_threshold"):
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
-
-    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        if len(self.thresholds) == 1:
-            return self
-        return type(self)(self.thresholds[out], self.out_scale, self.out_bias)

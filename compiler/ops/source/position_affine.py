@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +28,3 @@ class SourcePositionAffine(Op, name="source.position_affine"):
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
-
-    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        multiplier, shift = (v if v.shape[-1] == 1 else v[..., out] for v in (self.multiplier, self.shift))
-        return type(self)(multiplier, shift)

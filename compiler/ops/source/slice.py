@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
 
 import numpy as np
 
-from ...ir import Int64, Op, TensorType, as_integers
+from ...ir import Int64, Op, TensorType
 
 Range = tuple[int, int, int]
 
@@ -27,6 +26,3 @@ class SourceSlice(Op, name="source.slice"):
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return (np.arange(x.channels),), np.asarray(self.channels)
-
-    def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
-        return type(self)(self.rows, self.columns, as_integers(np.searchsorted(ins[0], self.channels[out])))
