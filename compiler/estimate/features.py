@@ -39,6 +39,8 @@ def fixed(part: Part) -> Resources:
     """DSP slices and block RAMs of ONE piece."""
     if part.kind in {"rom_bram", "ram_bram"}:
         return Resources(bram36=block_rams(part["depth"], part["width"]))
+    if part.kind == "ram_uram":
+        return Resources(uram=ceil(part["depth"] / URAM_SHAPE[0]) * ceil(part["width"] / URAM_SHAPE[1]))
     if part.kind == "dsp_multiplier":
         return Resources(dsp=dsp_slices(part["a"], part["b"]))
     return Resources()
@@ -58,6 +60,10 @@ def block_rams(depth: int, width: int) -> float:
         for cost, shapes in ((0.5, _RAMB18), (1.0, _RAMB36))
         for words, bits in shapes
     )
+
+
+URAM_SHAPE = 4096, 72
+"""Words and bits of an UltraRAM."""
 
 
 _RAMB18 = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
@@ -171,6 +177,7 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "ram_constant": lambda s: {"bits": s["depth"] * s["width"]},
     "ram_lutram": _lutram,
     "ram_bram": _block,
+    "ram_uram": lambda _: {"one": 1},
     "shift_line": lambda s: {"luts": s["width"] * ceil(s["depth"] / 32), "ends": s["width"]},
 }
 

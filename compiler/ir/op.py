@@ -23,14 +23,15 @@ PINNED = -1
 class Kernel:
     """Every choice of HOW an operator is built, none of WHAT it computes.
 
-    pe: outputs computed side by side. simd: inputs consumed side by side. memory: where parameters and buffers live
-    (`auto`, `lutram`, `bram`). multiplier: `lut`, `dsp`, or `xnor` where weights are -1 or +1 and inputs one bit.
-    compare: `parallel`. stages: registers in the adder tree.
+    pe: outputs computed side by side. simd: inputs consumed side by side. memory: where parameters live, buffer: where
+    buffers do (`auto`, by size; `lutram`, `bram`, `uram`). multiplier: one of ops/multiply_accumulate's forms.
+    compare: `parallel`, or `search` for a binary search. stages: registers on the way, besides the operator's own.
     """
 
     pe: int = 1
     simd: int = 1
     memory: str = "auto"
+    buffer: str = "auto"
     multiplier: str = "lut"
     compare: str = "parallel"
     stages: int = 1
@@ -113,6 +114,10 @@ class Op:
     def choices(self, *ins: TensorType) -> Iterator[Kernel]:
         """The legal kernels worth considering: of those with equal folds, only the narrowest."""
         return self.kernels(*ins)
+
+    def pipelined(self, kernel: Kernel, clock_mhz: float, *ins: TensorType) -> Kernel:
+        """The same kernel with as many `stages` as a clock of `clock_mhz` asks for."""
+        return kernel
 
     def steps(self, kernel: Kernel, *ins: TensorType) -> int:
         """Cycles per frame of this kernel alone: `program(...).steps`, where that is cheaper to say."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir import Kernel, Part, Parts
-from .hardware import VERILOG_STYLE, buffer_parts, memory_style, width_of
+from .hardware import VERILOG_STYLE, buffer_parts, buffer_style, width_of
 from .sliding import Raster, RowBuffer
 
 SHORTEST_LINE = 3
@@ -38,7 +38,7 @@ def row_params(form: RowBuffer, kernel: Kernel, word: int) -> dict[str, Any]:
         "column_step": form.window.dilation[1] * form.folds - form.pass_folds + 1,
         "window_step": form.window.stride[1] * form.folds - (form.groups - 1) * form.pass_folds,
         "offset_start": -left * form.folds % (1 << width_of(form.depth)),
-        "buffer_ram_style": VERILOG_STYLE[memory_style(form.depth, word, kernel)],
+        "buffer_ram_style": VERILOG_STYLE[buffer_style(form.depth, word, kernel)],
     }
 
 

@@ -19,7 +19,7 @@ from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, dense_executor
-from .hardware import VERILOG_STYLE, buffer_parts, distinct_lanes, folds, memory_style, stream_params, width_of
+from .hardware import VERILOG_STYLE, buffer_parts, buffer_style, distinct_lanes, folds, stream_params, width_of
 from .multiply_accumulate import LATENCY, check_kernel, check_multiplier, mac_params, mac_parts, multiplier_choices
 
 
@@ -89,7 +89,7 @@ class Dense(Op, name="dense"):
         context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
         context |= mac_params(self.weight, self.bias, kernel, x, out)
         context["steps"] = self.steps(kernel, x)
-        context["buffer_ram_style"] = VERILOG_STYLE[memory_style(context["beats"], kernel.simd * x.bits, kernel)]
+        context["buffer_ram_style"] = VERILOG_STYLE[buffer_style(context["beats"], kernel.simd * x.bits, kernel)]
         return context
 
     def _check(self, kernel: Kernel, x: TensorType) -> None:

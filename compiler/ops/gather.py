@@ -23,12 +23,13 @@ from .hardware import (
     VERILOG_STYLE,
     beat_steps,
     buffer_parts,
+    buffer_style,
     distinct_lanes,
     folds,
     hex_literal,
-    memory_part,
     memory_style,
     plain_integer,
+    rom_part,
     stream_params,
     width_of,
 )
@@ -239,7 +240,7 @@ class Gather(Op, name="gather"):
             "code_bits": bits,
             "way_bits": route.way_bits,
             "ways_mask": (1 << route.way_bits) - 1,
-            "memory_style": VERILOG_STYLE[memory_style(depth, kernel.simd * x.bits, kernel)],
+            "memory_style": VERILOG_STYLE[buffer_style(depth, kernel.simd * x.bits, kernel)],
             "computed": loops is not None,
             **_address_params(loops or [], route.codes, bits),
             "order": [] if loops is not None else [hex_literal(int(code), bits) for code in route.codes],
@@ -272,7 +273,7 @@ class Gather(Op, name="gather"):
             parts.append(Part("mux", 1, {"inputs": len(context["counters"]) + 1, "bits": bits}))
         else:
             parts.append(Part("counter", 1, {"bits": context["issue_bits"]}))
-            parts.append(memory_part("rom", context["issued"], bits, kernel))
+            parts.append(rom_part(context["issued"], bits, kernel))
         return tuple(parts)
 
 

@@ -22,7 +22,7 @@ PLAIN_INTEGERS = {"signed char": 8, "short": 16, "int": 32, "long long": 64}
 """Signed integers of C++ and their bits."""
 
 
-VERILOG_STYLE = {"constant": "distributed", "lutram": "distributed", "bram": "block"}
+VERILOG_STYLE = {"constant": "distributed", "lutram": "distributed", "bram": "block", "uram": "ultra"}
 """The ram_style and rom_style attribute of each memory style."""
 
 
@@ -83,11 +83,29 @@ def signed_holding(lo: int, hi: int) -> IntType:
 
 
 def memory_style(depth: int, width: int, kernel: Kernel) -> str:
-    """`constant` for one word, else `lutram` or `bram`: as the kernel says, or by size."""
+    """Where parameters lie: `constant` for one word, else `lutram` or `bram`, as the kernel says, or by size.
+
+    Raises IntaglioError for UltraRAMs: they power up empty, and parameters come with the bitstream.
+    """
+    if kernel.memory == "uram":
+        raise IntaglioError("parameters cannot lie in UltraRAM, which powers up empty", hint="choose lutram or bram")
+    return _style(depth, width, kernel.memory)
+
+
+def buffer_style(depth: int, width: int, kernel: Kernel) -> str:
+    """Where what is written while the core runs lies: `constant` (a register) for one word, else `lutram`, `bram` or
+    `uram`, as the kernel says, or by size.
+    """
+    return _style(depth, width, kernel.buffer)
+
+
+def _style(depth: int, width: int, wanted: str) -> str:
+    if wanted not in ("auto", "lutram", "bram", "uram"):
+        raise IntaglioError(f"there is no memory {wanted!r}", hint="choose auto, lutram, bram or uram")
     if depth <= 1:
         return "constant"
-    if kernel.memory != "auto":
-        return kernel.memory
+    if wanted != "auto":
+        return wanted
     return "bram" if depth * width > BLOCK_RAM_BITS else "lutram"
 
 
@@ -118,15 +136,16 @@ def stream_params(
     }
 
 
-def memory_part(kind: str, depth: int, width: int, kernel: Kernel) -> Part:
-    """A `rom` or `ram` of depth words, with the style the kernel's choice gives it."""
-    return Part(f"{kind}_{memory_style(depth, width, kernel)}", 1, {"depth": depth, "width": width})
+def rom_part(depth: int, width: int, kernel: Kernel) -> Part:
+    """A memory of parameters, with the style the kernel's choice gives it."""
+    return Part(f"rom_{memory_style(depth, width, kernel)}", 1, {"depth": depth, "width": width})
 
 
 def buffer_parts(depth: int, width: int, kernel: Kernel) -> tuple[Part, ...]:
-    """A `ram` and the register that its word is read into, which a block RAM has inside."""
-    memory = memory_part("ram", depth, width, kernel)
-    return (memory,) if memory.kind == "ram_bram" else (memory, Part("register", 1, {"bits": width}))
+    """A RAM and the register that its word is read into, which block RAMs and UltraRAMs have inside."""
+    memory = Part(f"ram_{buffer_style(depth, width, kernel)}", 1, {"depth": depth, "width": width})
+    inside = memory.kind in {"ram_bram", "ram_uram"}
+    return (memory,) if inside else (memory, Part("register", 1, {"bits": width}))
 
 
 def beat_steps(beats: int, every: int = 1, start: int = 0) -> Int64:

@@ -21,9 +21,9 @@ from .hardware import (
     distinct_lanes,
     folds,
     hex_literal,
-    memory_part,
     memory_style,
     pack,
+    rom_part,
     stream_params,
     weight_type,
     width_of,
@@ -138,7 +138,7 @@ def lane_parts(kernel: Kernel, context: Mapping[str, Any]) -> Parts:
     if context["counts_folds"]:
         parts.append(Part("counter", 1, {"bits": context["fold_bits"]}))
     if context["constant_width"]:
-        parts.append(memory_part("rom", context["folds"], context["constant_width"], kernel))
+        parts.append(rom_part(context["folds"], context["constant_width"], kernel))
     return tuple(parts)
 
 

@@ -18,7 +18,7 @@ from ..ir import Array, Int64, Kernel, Parts, TensorType
 from .elements import bipolar_tensor, is_bipolar
 from .exact import FLOAT32_EXACT, integers
 from .executors import Executor
-from .hardware import VERILOG_STYLE, braces, folds, hex_literal, memory_part, memory_style, plain_integer, width_of
+from .hardware import VERILOG_STYLE, braces, folds, hex_literal, memory_style, plain_integer, rom_part, width_of
 from .lanewise import Lanewise, lane_params, lane_parts
 
 
@@ -130,5 +130,5 @@ class Lookup(Lanewise, name="lookup"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         memories, bits = self.memories(kernel.simd, x)
         context = self._layout(kernel, x, memories.shape[1], bits)
-        rom = memory_part("rom", memories.shape[1], context["out"]["bits"], kernel)
+        rom = rom_part(memories.shape[1], context["out"]["bits"], kernel)
         return (*lane_parts(kernel, context), replace(rom, count=kernel.pe))

@@ -26,10 +26,10 @@ from .hardware import (
     chosen_among,
     folds,
     hex_literal,
-    memory_part,
     memory_style,
     pack,
     plain_integer,
+    rom_part,
     signed_holding,
     weight_type,
     width_of,
@@ -274,7 +274,7 @@ def mac_parts(weight: Int64, bias: Int64, kernel: Kernel, x: TensorType, out: Te
         return (*parts, *tree, Part("adder", pe, {"bits": out.bits}))
     spare = _Spare.of(weight, kernel)
     flags = (spare.terms > 0) + (spare.outputs > 0) if xnor else 0
-    memory = memory_part("rom", depth, pe * simd * sizes.weight + flags, kernel)
+    memory = rom_part(depth, pe * simd * sizes.weight + flags, kernel)
     parts.append(memory)
     if xnor:  # where two terms meet, their differences are part of the adder
         parts += [Part("mask", pe, {"bits": 1})] if simd % 2 else []

@@ -24,10 +24,10 @@ from .elements import element_params, is_bipolar
 from .hardware import (
     VERILOG_STYLE,
     buffer_parts,
+    buffer_style,
     distinct_lanes,
     folds,
     hex_literal,
-    memory_style,
     stream_params,
     width_of,
 )
@@ -259,10 +259,10 @@ class Pool(Op):
             "words": plan.words,
             "address_bits": width_of(plan.words),
             "address_is_fold": plan.words == plan.folds,
-            "partials_style": VERILOG_STYLE[memory_style(plan.words, lanes * result.bits, kernel)],
+            "partials_style": VERILOG_STYLE[buffer_style(plan.words, lanes * result.bits, kernel)],
             "line": plan.line,
-            "tap_block": int(memory_style(plan.folds, lanes * tap.bits, kernel) == "bram"),
-            "line_block": int(memory_style(plan.line, lanes * across.bits, kernel) == "bram"),
+            "tap_block": int(buffer_style(plan.folds, lanes * tap.bits, kernel) == "bram"),
+            "line_block": int(buffer_style(plan.line, lanes * across.bits, kernel) == "bram"),
             "middle": plan.middle,
         }
 
@@ -322,7 +322,7 @@ def _lines(count: int, depth: int, width: int, kernel: Kernel) -> list[Part]:
     """`count` delay lines, in LUTs or in a block RAM with its address."""
     if not count:
         return []
-    if memory_style(depth, width, kernel) == "bram" and depth > 2:
+    if buffer_style(depth, width, kernel) == "bram" and depth > 2:
         sizes = {"depth": depth - 1, "width": width}
         return [Part("ram_bram", count, sizes), Part("counter", count, {"bits": width_of(depth - 1)})]
     return [Part("shift_line", count, {"depth": depth, "width": width})]

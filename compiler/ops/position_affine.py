@@ -24,10 +24,10 @@ from .hardware import (
     braces,
     folds,
     hex_literal,
-    memory_part,
     memory_style,
     pack,
     plain_integer,
+    rom_part,
     weight_type,
     width_of,
 )
@@ -141,7 +141,7 @@ class PositionAffine(Lanewise, name="position_affine"):
         context, lanes = self.params(kernel, x), kernel.simd
         parts = list(lane_parts(kernel, context))
         for memory in context["memories"]:
-            parts.append(memory_part("rom", memory["depth"], memory["width"], kernel))
+            parts.append(rom_part(memory["depth"], memory["width"], kernel))
             if memory["address"] in context["counters"]:
                 parts.append(Part("counter", 1, {"bits": memory["address_bits"]}))
         factor, operand = context["multiplier"]["bits"], context["operand_bits"]

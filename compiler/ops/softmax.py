@@ -23,12 +23,13 @@ from .hardware import (
     beat_steps,
     braces,
     buffer_parts,
+    buffer_style,
     distinct_lanes,
     folds,
     hex_literal,
-    memory_part,
     memory_style,
     plain_integer,
+    rom_part,
     stream_params,
     width_of,
 )
@@ -172,7 +173,7 @@ class Softmax(Op, name="softmax"):
             "least": f"{value}'h{least & ((1 << value) - 1):x}",
             "least_value": least,
             "value_type": f"ap_{'' if x.signed else 'u'}int<{value}>",
-            "buffer_style": VERILOG_STYLE[memory_style(count, lanes * value, kernel)],
+            "buffer_style": VERILOG_STYLE[buffer_style(count, lanes * value, kernel)],
             "rom_style": VERILOG_STYLE[memory_style(len(table), exponent_bits, kernel)],
             "entries": len(table),
             "address_bits": width_of(len(table)),
@@ -204,7 +205,7 @@ class Softmax(Op, name="softmax"):
             Part("register", 1, {"bits": value}),  # the largest
             Part("register", 1, {"bits": total}),
         ]
-        rom = memory_part("rom", context["entries"], context["exponent_bits"], kernel)
+        rom = rom_part(context["entries"], context["exponent_bits"], kernel)
         parts.append(Part(rom.kind, lanes, rom.sizes))
         if lanes > 1:
             parts.append(Part("comparator", lanes - 1, {"bits": value}))

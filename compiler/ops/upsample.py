@@ -19,9 +19,9 @@ from .hardware import (
     VERILOG_STYLE,
     beat_steps,
     buffer_parts,
+    buffer_style,
     distinct_lanes,
     folds,
-    memory_style,
     stream_params,
     width_of,
 )
@@ -101,7 +101,7 @@ class Upsample(Op, name="upsample"):
             "again": right > 1 and count == 1,
             "leaves": leaves,
             "address_bits": width_of(words),
-            "memory_style": VERILOG_STYLE[memory_style(words, context["out"]["width"], kernel)],
+            "memory_style": VERILOG_STYLE[buffer_style(words, context["out"]["width"], kernel)],
             "element": moved_element(x, "s0_data", "beat"),
         }
 
