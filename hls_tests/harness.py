@@ -4,9 +4,9 @@
 
 A case passes when, on random inputs drawn from the proven bounds (the extremes among them):
 - HLS C++ under g++ gives the operator's integers;
-- RTL under Verilator gives them at full rate, back to back, and under random stalls on both sides;
-- at full rate the latency and the interval are those of `Op.program`, and every frame after the first is as late as
-  the program says;
+- RTL under Verilator gives them with frames back to back, at full rate and with stalls of several rates on both sides;
+- a reset in the middle of a frame leaves nothing behind;
+- at full rate every output beat comes in the cycle that `Op.program` says, so there is no bubble;
 - the rendered RTL passes `verilator --lint-only -Wall`.
 """
 
@@ -27,6 +27,22 @@ from intaglio.toolchain import cpp, verilator
 from intaglio.toolchain.stream import StreamJob, StreamResult, run_stream_jobs
 
 LIBRARY = ("intaglio_combine", "intaglio_delay", "intaglio_fifo", "intaglio_sum_tree")
+
+FULL_RATE = (0.0, 0.0)
+STALLS = ((0.5, 0.0), (0.0, 0.5), (0.3, 0.7), (0.9, 0.9))
+"""How often a source has nothing to offer, and a sink takes nothing."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run of a module, from a reset: how often each side stalls, and whether it is reset again half-way."""
+
+    stalls: tuple[float, float]
+    reset: bool
+    frames: int
+
+    def __str__(self) -> str:
+        return f"stalls {self.stalls}{' after a reset in the middle' if self.reset else ''}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +86,10 @@ class Unit:
     @property
     def module(self) -> str:
         return f"unit_{self.name}"
+
+    @property
+    def frames(self) -> int:
+        return len(self.inputs[0][0])
 
 
 def random_tensor(rng: np.random.Generator, frames: int, kind: TensorType) -> np.ndarray:
@@ -132,8 +152,7 @@ def _hls_call(unit: Unit) -> str:
     for port, (_, kind, lanes) in enumerate(unit.outputs):
         lines.append(f"        hls::stream<ap_uint<{kind.bits * lanes}> > m{port};")
     ports = [f"s{p}" for p in range(len(unit.inputs))] + [f"m{p}" for p in range(len(unit.outputs))]
-    frames = len(unit.inputs[0][0])
-    lines.append(f"        for (int frame = 0; frame < {frames}; ++frame) {unit.module}({', '.join(ports)});")
+    lines.append(f"        for (int frame = 0; frame < {unit.frames}; ++frame) {unit.module}({', '.join(ports)});")
     for port in range(len(unit.outputs)):
         lines.append(f'        ofstream out{port}("{unit.name}_out{port}.txt");')
         lines.append(f"        while (!m{port}.empty()) out{port} << m{port}.read().to_string(16) << endl;")
@@ -176,26 +195,43 @@ def check_rtl(units: Sequence[Unit], folder: Path, seed: int) -> list[str]:
             problems.append(f"{unit.name}: lint: {warnings}")
     top = folder / "bench_top.sv"
     top.write_text(_wrapper(units))
-    for stall in (0.0, 0.3, 0.7):
-        jobs = [_job(unit, stall, seed + index) for index, unit in enumerate(units)]
-        results = run_stream_jobs([*sources, top], "bench_top", jobs, folder, strict=False, run_name=f"stall{stall}")
-        for unit, result in zip(units, results, strict=True):
-            problems += _judge(unit, result, stall)
+    runs = [(unit, trial) for number, unit in enumerate(units) for trial in _trials(number, unit.frames)]
+    rng = np.random.default_rng(seed)
+    jobs = [_job(unit, trial, rng) for unit, trial in runs]
+    results = run_stream_jobs([*sources, top], "bench_top", jobs, folder, strict=False)
+    for (unit, trial), result in zip(runs, results, strict=True):
+        problems += _judge(unit, trial, result)
     return problems
 
 
-def _job(unit: Unit, stall: float, seed: int) -> StreamJob:
-    inputs = tuple(to_beats(*port) for port in unit.inputs)
-    outputs = tuple(to_beats(*port).shape[:2] for port in unit.outputs)
-    frames = len(unit.inputs[0][0])
-    limit = 200 + 20 * frames * (unit.program.steps + sum(i.shape[1] for i in inputs) + unit.program.latency)
-    return StreamJob(inputs, outputs, f"{unit.name}_", stall, stall, seed, limit)
+def _trials(number: int, frames: int) -> list[Trial]:
+    """All frames at full rate; then a few, with a reset at full rate and at every second of the stalls."""
+    few = min(frames, 2)
+    stalls = [Trial(stalls, (number + turn) % 2 == 0, few) for turn, stalls in enumerate(STALLS)]
+    return [Trial(FULL_RATE, False, frames), Trial(FULL_RATE, True, min(frames, 3)), *stalls]
 
 
-def _judge(unit: Unit, result: StreamResult, stall: float) -> list[str]:
-    label = f"{unit.name}: RTL at stall {stall}"
+def _job(unit: Unit, trial: Trial, rng: np.random.Generator) -> StreamJob:
+    inputs = tuple(to_beats(x[-trial.frames :], kind, lanes) for x, kind, lanes in unit.inputs)
+    outputs = tuple(to_beats(x[-trial.frames :], kind, lanes).shape[:2] for x, kind, lanes in unit.outputs)
+    beats = sum(x.shape[1] for x in inputs) + sum(count for _, count in outputs)
+    frame = unit.program.steps + unit.program.latency
+    return StreamJob(
+        inputs,
+        outputs,
+        f"{unit.name}_",
+        *trial.stalls,
+        seed=int(rng.integers(1 << 30)),
+        max_cycles=200 + 20 * trial.frames * (frame + beats),
+        reset_at=int(rng.integers(1, frame + unit.program.steps)) if trial.reset else None,
+    )
+
+
+def _judge(unit: Unit, trial: Trial, result: StreamResult) -> list[str]:
+    label = f"{unit.name}: RTL at {trial}"
     problems = [f"{label}: {result.problem}"] if result.problem else []
-    for beats, (values, kind, lanes) in zip(result.outputs, unit.outputs, strict=True):
+    outputs = [(x[-trial.frames :], kind, lanes) for x, kind, lanes in unit.outputs]
+    for beats, (values, kind, lanes) in zip(result.outputs, outputs, strict=True):
         if len(beats) != len(values):
             continue
         wrong = _difference(label, values, from_beats(beats, kind, lanes))
@@ -203,27 +239,32 @@ def _judge(unit: Unit, result: StreamResult, stall: float) -> list[str]:
         spare = to_beats(values, kind, lanes)
         if not wrong and beats.shape == spare.shape and not (beats == spare).all():
             problems.append(f"{label}: spare lanes are not zero")
-    if stall == 0.0 and not problems:
-        frames = len(unit.inputs[0][0])
-        arrivals = [np.arange(to_beats(*port).shape[1] * frames, dtype=np.int64) for port in unit.inputs]
-        expected = earliest_writes(unit.program, arrivals, frames)
-        start = min(int(cycles[0]) for cycles in result.first_in)
-        for cycles in result.out_cycles:
-            if not np.array_equal(cycles - start, expected):
-                first = int(np.argmax(cycles - start != expected))
-                problems.append(
-                    f"{label}: output beat {first} in cycle {cycles[first] - start}, the program says {expected[first]}"
-                )
-        if frames > 1 and result.interval != unit.program.steps:
-            problems.append(f"{label}: interval {result.interval}, the program says {unit.program.steps}")
+    if trial.stalls != FULL_RATE or problems:
+        return problems
+    arrivals = [np.arange(x.shape[1] * trial.frames, dtype=np.int64) for x in map(_beats, unit.inputs)]
+    expected = earliest_writes(unit.program, arrivals, trial.frames)
+    start = min(int(cycles[0]) for cycles in result.first_in)
+    for cycles in result.out_cycles:
+        if not np.array_equal(cycles - start, expected):
+            first = int(np.argmax(cycles - start != expected))
+            problems.append(
+                f"{label}: output beat {first} in cycle {cycles[first] - start}, the program says {expected[first]}"
+            )
+    if trial.frames > 1 and result.interval != unit.program.steps:
+        problems.append(f"{label}: interval {result.interval}, the program says {unit.program.steps}")
     return problems
 
 
+def _beats(port: tuple[np.ndarray, TensorType, int]) -> np.ndarray:
+    return to_beats(*port)
+
+
 def _wrapper(units: Sequence[Unit]) -> str:
-    """A top module with an AXI4-Stream of every port of every unit."""
-    ports, body = ["    input wire ap_clk", "    input wire ap_rst_n"], []
+    """A top module with an AXI4-Stream of every port of every unit, each with a reset of its own."""
+    ports, body = ["    input wire ap_clk"], []
     for unit in units:
         pins = []
+        ports.append(f"    input wire {unit.name}_ap_rst_n")
         for side, group in (("s", unit.inputs), ("m", unit.outputs)):
             for port, (_, kind, lanes) in enumerate(group):
                 width, name = kind.bits * lanes, f"{unit.name}_{side}_axis_{port}"
@@ -239,7 +280,7 @@ def _wrapper(units: Sequence[Unit]) -> str:
                     if padded > width:
                         body.append(f"    assign {name}_tdata[{padded - 1}:{width}] = 0;")
         joined = ", ".join(pins)
-        body.append(f"    {unit.module} u_{unit.name} (.ap_clk(ap_clk), .ap_rst_n(ap_rst_n), {joined});")
+        body.append(f"    {unit.module} u_{unit.name} (.ap_clk(ap_clk), .ap_rst_n({unit.name}_ap_rst_n), {joined});")
     return "module bench_top (\n" + ",\n".join(ports) + "\n);\n" + "\n".join(body) + "\nendmodule\n"
 
 

@@ -40,6 +40,7 @@ class StreamJob:
         max_cycles: give up (a deadlock) after so many cycles.
         idle: cycles after reset before the `plain` sources offer anything: a core may do work that needs no input.
         last: per input port, bool [frames, beats]: TLAST, where it is not simply the end of each frame.
+        reset_at: assert reset at this cycle, then send everything again; only that counts.
     """
 
     inputs: tuple[np.ndarray, ...]
@@ -51,11 +52,12 @@ class StreamJob:
     max_cycles: int = 1_000_000
     idle: int = 0
     last: tuple[np.ndarray, ...] | None = None
+    reset_at: int | None = None
 
 
 @dataclass(frozen=True)
 class StreamResult:
-    """What came out. Cycles count rising edges since reset was released; a beat counts when VALID and READY were high.
+    """What came out. A beat counts when VALID and READY were high; cycles are rising edges since the job's last reset.
 
     Attributes:
         outputs: per output port, uint8 [frames, beats, bytes]; of an incomplete run, [0, beats, bytes].
@@ -104,13 +106,16 @@ def run_stream_jobs(
     *,
     parameters: Mapping[str, int | str] | None = None,
     models: Literal["plain", "cocotbext"] = "plain",
-    reset_at: int | None = None,
     optimise: str = "-O1",
     strict: bool = True,
     run_name: str = "run",
     timeout_s: float | None = None,
 ) -> list[StreamResult]:
-    """Build the top module if anything changed, run all jobs at the same time in one simulation, and read the results.
+    """Build the top module if anything changed, run the jobs in one simulation, and read the results.
+
+    Jobs of different cores run at the same time; those of one core (of one prefix) follow each other, a reset before
+    each. A core that has a reset of its own, `<prefix>ap_rst_n`, is reset alone; those that share `ap_rst_n` are reset
+    together, so give such cores one job each, with the same `reset_at`.
 
     Registers without a reset start at random values (from the first job's seed), as on no sane device, so a design
     that reads one before writing it is found out.
@@ -118,11 +123,10 @@ def run_stream_jobs(
     Args:
         sources: SystemVerilog files.
         top: the module with the ports: one core, or a wrapper of several with different prefixes.
-        jobs: one per core in the top module.
+        jobs: at least one; a core in the top module that has none is left alone.
         work_dir: kept between calls: the build in `build/`, each run's job, result and log in `<run_name>.*`.
         parameters: of the top module.
         models: `plain` drivers, which cycles are measured with, or the bus models of cocotbext-axi.
-        reset_at: assert reset at this cycle, for all jobs, then send everything again; only that counts.
         optimise: g++ level for the generated C++; see `verilator.build`.
         strict: raise on missing or surplus beats; otherwise they are in `StreamResult.problem`.
         run_name: two processes sharing a `work_dir` use different names.
@@ -131,7 +135,7 @@ def run_stream_jobs(
     work_dir = work_dir.resolve()
     build(sources, top, work_dir / "build", parameters=parameters, optimise=optimise)
     job_path, result_path = work_dir / f"{run_name}.job.npz", work_dir / f"{run_name}.result.npz"
-    _write(jobs, job_path, models, reset_at)
+    _write(jobs, job_path, models)
     result_path.unlink(missing_ok=True)
     run_cocotb(
         work_dir / "build",
@@ -151,9 +155,11 @@ def run_stream_jobs(
     return results
 
 
-def _write(jobs: Sequence[StreamJob], path: Path, models: str, reset_at: int | None) -> None:
+def _write(jobs: Sequence[StreamJob], path: Path, models: str) -> None:
     arrays: dict[str, np.ndarray] = {}
     specs = []
+    if models == "cocotbext" and len({job.prefix for job in jobs}) < len(jobs):
+        raise IntaglioError("with the bus models of cocotbext-axi a core takes one job")
     for index, job in enumerate(jobs):
         for port, beats in enumerate(job.inputs):
             if beats.dtype != np.uint8 or beats.ndim != 3:
@@ -176,9 +182,10 @@ def _write(jobs: Sequence[StreamJob], path: Path, models: str, reset_at: int | N
                 "seed": job.seed,
                 "max_cycles": job.max_cycles,
                 "idle": job.idle,
+                "reset_at": job.reset_at,
             }
         )
-    text = json.dumps({"models": models, "reset_at": reset_at, "jobs": specs})
+    text = json.dumps({"models": models, "jobs": specs})
     np.savez(path, job=np.array(text), **arrays)  # type: ignore[arg-type]
 
 

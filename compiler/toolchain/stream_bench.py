@@ -1,8 +1,9 @@
 """The half of `stream` that runs inside the simulator: one cocotb test that streams frames through any Intaglio core.
 
 The design has `ap_clk`, `ap_rst_n` and AXI4-Stream ports `<prefix>s_axis_<i>_*`, `<prefix>m_axis_<i>_*`, and
-optionally `<prefix>error`. The job file (an .npz named by INTAGLIO_JOB) holds JSON under `job` and the input beats
-as arrays; the answer goes to INTAGLIO_RESULT in the same form. `stream.py` writes the one and reads the other.
+optionally `<prefix>ap_rst_n` and `<prefix>error`. The job file (an .npz named by INTAGLIO_JOB) holds JSON under `job`
+and the input beats as arrays; the answer goes to INTAGLIO_RESULT in the same form. `stream.py` writes the one and
+reads the other.
 
 Every port is sampled at every rising edge, before the edge changes anything: a beat moves when VALID and READY are
 both high then. A cycle number counts rising edges since reset was released. Ports are driven in one of two ways:
@@ -63,8 +64,9 @@ class _Source(_Port):
         self.tdata.value = 0
 
     def restart(self) -> None:
-        self.cycles, self.valid = [], False
+        self.cycles, self.valid, self.shown_last = [], False, False
         self.tvalid.value = 0
+        self.tlast.value = 0
 
     def step(self, cycle: int) -> None:
         if self.valid:
@@ -133,7 +135,6 @@ class _ModelSource(_Port):
         self.frames = [[value for value, _ in beats[begin:end]] for begin, end in pairwise([0, *ends])]
         if stall:
             self.model.set_pause_generator(_pauses(stall, rng))
-        self.send()
 
     def send(self) -> None:
         for frame in self.frames:
@@ -171,7 +172,7 @@ class _ModelSink(_Sink):
 
 
 class _Job:
-    """One design under test: its ports, and whether it is done."""
+    """One run of a core: its ports, and whether it is done."""
 
     def __init__(self, top: Any, spec: dict[str, Any], arrays: Callable[[str], np.ndarray], models: str):
         prefix, index, seed = spec["prefix"], spec["index"], spec["seed"]
@@ -179,6 +180,7 @@ class _Job:
         sink: type = _ModelSink if models == "cocotbext" else _Sink
         self.expected: list[int] = [frames * beats for frames, beats in spec["outputs"]]
         self.max_cycles: int = spec["max_cycles"]
+        self.reset_at: int | None = spec["reset_at"]
         self.sources = []
         for port in range(spec["inputs"]):
             raw = arrays(f"in_{index}_{port}")
@@ -192,7 +194,8 @@ class _Job:
             for port in range(len(self.expected))
         ]
         self.ports = [*self.sources, *self.sinks]
-        self.error = getattr(top, f"{prefix}error", None)
+        self.flag = getattr(top, f"{prefix}error", None)
+        self.error: bool | None = None
         self.drain = DRAIN_CYCLES
         self.stopped = -1
 
@@ -210,6 +213,7 @@ class _Job:
         if self.drain and cycle < self.max_cycles:
             return True
         self.stopped = cycle
+        self.error = None if self.flag is None else bool(self.flag.value)
         return False
 
     def record(self, index: int, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
@@ -221,39 +225,63 @@ class _Job:
             arrays[f"out_{index}_{port}"] = np.frombuffer(data, dtype=np.uint8).reshape(-1, size)
             arrays[f"out_last_{index}_{port}"] = np.array(sink.last, dtype=bool)
             arrays[f"out_cycles_{index}_{port}"] = np.array(sink.cycles, dtype=np.int64)
-        return {"cycles": self.stopped, "error": None if self.error is None else bool(self.error.value)}
+        return {"cycles": self.stopped, "error": self.error}
 
 
-async def _reset(top: Any, edge: RisingEdge) -> None:
-    top.ap_rst_n.value = 0
-    for _ in range(RESET_CYCLES):
-        await edge
-    top.ap_rst_n.value = 1
+class _Core:
+    """A design under test: its jobs, one after the other, a reset before each and wherever a job asks for one."""
+
+    def __init__(self, top: Any, prefix: str, jobs: list[_Job]):
+        own = f"{prefix}ap_rst_n"
+        self.reset = getattr(top, own) if hasattr(top, own) else top.ap_rst_n
+        self.jobs = iter(jobs)
+        self.next_job()
+
+    def next_job(self) -> bool:
+        job = next(self.jobs, None)
+        if job is not None:
+            self.job, self.reset_at = job, job.reset_at
+            self.begin()
+        return job is not None
+
+    def begin(self) -> None:
+        self.job.restart()
+        self.cycle = -RESET_CYCLES
+        self.reset.value = 0
+
+    def step(self) -> bool:
+        """One rising edge; False once all is over."""
+        if self.cycle < 0:
+            self.cycle += 1
+            if self.cycle == 0:
+                self.reset.value = 1
+        elif self.cycle == self.reset_at:
+            self.reset_at = None
+            self.begin()
+        elif self.job.step(self.cycle):
+            self.cycle += 1
+        else:
+            return self.next_job()
+        return True
 
 
 @cocotb.test()
 async def stream(top: Any) -> None:
-    """Run every job of the job file at the same time, on one clock and one reset, and write down what happened."""
+    """Run the jobs of the job file on one clock, those of each core in turn, and write down what happened."""
     warnings.filterwarnings("ignore", category=DeprecationWarning)
     logging.getLogger("cocotb").setLevel(logging.WARNING)  # cocotbext-axi logs whole frames
     with np.load(os.environ["INTAGLIO_JOB"]) as job_file:
         spec = json.loads(str(job_file["job"]))
         jobs = [_Job(top, job, job_file.__getitem__, spec["models"]) for job in spec["jobs"]]
+    by_prefix: dict[str, list[_Job]] = {}
+    for job, made in zip(spec["jobs"], jobs, strict=True):
+        by_prefix.setdefault(job["prefix"], []).append(made)
     edge = RisingEdge(top.ap_clk)
     Clock(top.ap_clk, 2, "step").start(start_high=False)
-    await _reset(top, edge)
-    reset_at = spec["reset_at"]
-    cycle, running = 0, jobs
+    running = [_Core(top, prefix, made) for prefix, made in by_prefix.items()]
     while running:
         await edge
-        if reset_at is not None and cycle == reset_at:
-            reset_at, cycle, running = None, 0, jobs
-            for job in jobs:
-                job.restart()
-            await _reset(top, edge)
-            continue
-        running = [job for job in running if job.step(cycle)]
-        cycle += 1
+        running = [core for core in running if core.step()]
     arrays: dict[str, np.ndarray] = {}
     records = [job.record(index, arrays) for index, job in enumerate(jobs)]
     np.savez(os.environ["INTAGLIO_RESULT"], result=np.array(json.dumps(records)), **arrays)  # type: ignore[arg-type]

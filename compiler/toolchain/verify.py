@@ -154,8 +154,8 @@ def run_rtl(
         IntaglioError: if the simulation does not end, with what came out and which channels were full or empty.
     """
     limit = max_cycles or cycle_limit(netlist, len(inputs[0]), stalls)
-    job = _job(netlist, inputs, limit, stalls=stalls, seed=seed, last=last)
-    result = _simulate(netlist, name, job, work_dir / "rtl", probe=False, models=models, reset_at=reset_at)
+    job = _job(netlist, inputs, limit, stalls=stalls, seed=seed, last=last, reset_at=reset_at)
+    result = _simulate(netlist, name, job, work_dir / "rtl", probe=False, models=models)
     if result.problem:
         raise _stuck(netlist, name, job, work_dir, result)
     return RtlResult(
@@ -183,6 +183,7 @@ def _job(
     stalls: float = 0.0,
     seed: int = 0,
     last: Sequence[np.ndarray] | None = None,
+    reset_at: int | None = None,
 ) -> StreamJob:
     outputs = tuple((len(inputs[0]), port.beats) for port in output_ports(netlist))
     # An empty core has idled since its reset: a window kernel has shifted in the padding that comes before the image.
@@ -196,6 +197,7 @@ def _job(
         max_cycles=max_cycles + idle,
         idle=idle,
         last=None if last is None else tuple(last),
+        reset_at=reset_at,
     )
 
 
@@ -207,7 +209,6 @@ def _simulate(
     *,
     probe: bool,
     models: str = "plain",
-    reset_at: int | None = None,
 ) -> StreamResult:
     try:
         import cocotb  # noqa: F401  (found out here rather than by a traceback inside the toolchain)
@@ -217,7 +218,7 @@ def _simulate(
     files = render_rtl(netlist, name, probe=probe)
     with locked(folder / "lock"):
         sources = _write({path.removeprefix("rtl/"): text for path, text in files.items()}, folder / "sources")
-        return run_stream_jobs(sources, name, [job], folder, models=models, reset_at=reset_at, strict=False)[0]  # type: ignore[arg-type]
+        return run_stream_jobs(sources, name, [job], folder, models=models, strict=False)[0]  # type: ignore[arg-type]
 
 
 def _outputs(netlist: Netlist, result: StreamResult) -> tuple[Int64, ...]:

@@ -62,8 +62,8 @@ def test_many_cores_in_one_simulation_with_stalls(
 @pytest.mark.parametrize("models", ["plain", "cocotbext"])
 def test_reset_in_the_middle_of_a_frame(add_source: Path, tmp_path: Path, models: str) -> None:
     x = frames()
-    options = {"models": models, "reset_at": 21}
-    (result,) = run_stream_jobs([add_source], "add", [job(x, sink_stall=0.3)], tmp_path, **options)  # type: ignore[arg-type]
+    jobs = [job(x, sink_stall=0.3, reset_at=21)]
+    (result,) = run_stream_jobs([add_source], "add", jobs, tmp_path, models=models)  # type: ignore[arg-type]
     assert np.array_equal(result.outputs[0], plus(x, 3))
     assert result.tlast_exact
     assert result.error is False
