@@ -43,6 +43,8 @@ def fixed(part: Part) -> Resources:
         return Resources(uram=ceil(part["depth"] / URAM_SHAPE[0]) * ceil(part["width"] / URAM_SHAPE[1]))
     if part.kind == "dsp_multiplier":
         return Resources(dsp=dsp_slices(part["a"], part["b"]))
+    if part.kind == "packed_dsp":
+        return Resources(dsp=1)
     return Resources()
 
 
@@ -100,6 +102,17 @@ def _multiplier(s: Sizes) -> Features:
     rows, choice = long * (short - 2), _choice(s)
     found = {"first": long, "rows": rows, "chosen_first": long * choice, "chosen_rows": rows * choice}
     return found | {"signed_rows": rows * s.get("signed", 0)}
+
+
+def _digit_select(s: Sizes) -> Features:
+    """A LUT per bit; with one weight bit and one of x it is part of the adder behind it."""
+    if s["inputs"] == SIGN_INPUTS:
+        return {"sign_bits": s["bits"]}
+    return {"bits": s["bits"], "chosen_bits": s["bits"] * _choice(s)}
+
+
+SIGN_INPUTS = 2
+"""Inputs of a bit that is only complemented or not."""
 
 
 def _comparator(s: Sizes) -> Features:
@@ -163,6 +176,8 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "fifo_control": lambda _: {"one": 1},
     "lut_multiplier": _multiplier,
     "dsp_multiplier": _dsp_multiplier,
+    "packed_dsp": lambda s: {"one": 1, "bits": s["a"] + s["b"]},
+    "digit_select": _digit_select,
     "constant_multiplier": lambda s: {
         "digits": s["bits"] * (s["digits"] - s["more_digits"]),
         "more_digits": s["bits"] * s["more_digits"],
@@ -181,7 +196,7 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
     "shift_line": lambda s: {"luts": s["width"] * ceil(s["depth"] / 32), "ends": s["width"]},
 }
 
-SAVINGS = frozenset({"dsp_multiplier.one", "dsp_multiplier.b"})
+SAVINGS = frozenset({"dsp_multiplier.one", "dsp_multiplier.b", "packed_dsp.one", "packed_dsp.bits"})
 """Features whose price may be negative: a DSP slice takes in registers and adders that stand around it."""
 
 KINDS = tuple(_FEATURES)

@@ -30,7 +30,7 @@ from .conv2d_parts import row_params, row_parts, window_params, window_parts
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, conv_executor
 from .hardware import distinct_lanes, folds, stream_params
-from .multiply_accumulate import LATENCY, check_kernel, check_multiplier, mac_params, mac_parts, multiplier_choices
+from .multiply_accumulate import Datapath, check_kernel, kernel_choices, mac_layer, with_stages
 from .sliding import Raster, RowBuffer
 from .window import Padding, Pair, Window
 
@@ -103,10 +103,14 @@ class Conv2d(Op, name="conv2d"):
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         if self.groups > 1:
-            side = [count for count in distinct_lanes(self.groups) if count > 1]
-            return multiplier_choices(self.weight, x, self._group_lanes(side))
-        lanes = self._lanes(distinct_lanes(len(self.bias)), distinct_lanes(x.channels))
-        return multiplier_choices(self.weight, x, lanes)
+            lanes = self._group_lanes([count for count in distinct_lanes(self.groups) if count > 1])
+        else:
+            lanes = self._lanes(distinct_lanes(len(self.bias)), distinct_lanes(x.channels))
+        layer = mac_layer(self.weight, self.bias, x, self.infer(x))
+        return kernel_choices(layer, ((pe, simd, self._steps_per_pixel(Kernel(pe, simd))) for pe, simd in lanes))
+
+    def pipelined(self, kernel: Kernel, clock_mhz: float, x: TensorType) -> Kernel:
+        return with_stages(kernel, self._terms(kernel), clock_mhz)
 
     @property
     def _whole(self) -> int:
@@ -141,10 +145,17 @@ class Conv2d(Op, name="conv2d"):
         """Inputs of each output and step."""
         return kernel.simd // self._side(kernel)
 
-    def _mac(self, kernel: Kernel) -> Kernel:
-        """The datapath's kernel: its simd is the terms of each output, and its tree may hold fewer registers."""
-        terms = self._terms(kernel)
-        return replace(kernel, simd=terms, stages=min(kernel.stages, (terms - 1).bit_length() + 1))
+    def _steps_per_pixel(self, kernel: Kernel) -> int:
+        """Weight words."""
+        terms, turns = self._terms(kernel), folds(len(self.bias), kernel.pe)
+        whole = terms > self.group_inputs
+        return turns if whole else turns * (self._whole // self.group_inputs) * folds(self.group_inputs, terms)
+
+    def _datapath(self, kernel: Kernel, x: TensorType) -> Datapath:
+        """Its simd is the terms of each output, and its tree may hold fewer registers."""
+        terms, layer = self._terms(kernel), mac_layer(self.weight, self.bias, x, self.infer(x))
+        mac = replace(kernel, simd=terms, stages=min(kernel.stages, (terms - 1).bit_length() + 1))
+        return Datapath(layer, mac, self._side(kernel))
 
     def _form(self, kernel: Kernel, x: TensorType) -> RowBuffer | Raster:
         """How the windows come about. Raises IntaglioError for an illegal kernel."""
@@ -158,7 +169,6 @@ class Conv2d(Op, name="conv2d"):
 
     def _check(self, kernel: Kernel, x: TensorType) -> None:
         check_kernel(kernel, len(self.bias), kernel.simd)
-        check_multiplier(kernel, self.weight, x)
         side, terms, inputs = self._side(kernel), self._terms(kernel), self.group_inputs
         if self.groups == 1 and not (1 <= terms <= inputs or terms == self._whole):
             hint = f"choose 1 to {inputs}, or {self._whole} for a whole window per step"
@@ -176,26 +186,25 @@ class Conv2d(Op, name="conv2d"):
             raise IntaglioError("a bipolar image has no 0 to pad with", hint="pad with -1 or +1 before it is quantised")
 
     def program(self, kernel: Kernel, x: TensorType) -> Program:
-        return self._form(kernel, x).program(LATENCY + self._mac(kernel).stages)
+        return self._form(kernel, x).program(self._datapath(kernel, x).latency)
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return self._form(kernel, x).steps
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         form, lanes = self._form(kernel, x), self.lanes(kernel, x)[0][0]
-        parts = mac_parts(self.weight, self.bias, self._mac(kernel), x, self.infer(x))
+        parts = self._datapath(kernel, x).parts()
         word = lanes * x.bits
         return parts + (row_parts(form, kernel, word) if isinstance(form, RowBuffer) else window_parts(form, word))
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
-        form, out = self._form(kernel, x), self.infer(x)
-        context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
-        context |= mac_params(self.weight, self.bias, self._mac(kernel), x, out)
+        form, path = self._form(kernel, x), self._datapath(kernel, x)
+        out = path.layer.out
+        context = stream_params(kernel, (x,), self.lanes(kernel, x), out) | path.params()
         (kernel_rows, kernel_columns), (down, right) = self.window.kernel, self.window.stride
         reach = form.reach
         context |= {
             "steps": form.steps,
-            "side": self._side(kernel),
             "groups": self.groups,
             "group_inputs": self.group_inputs,
             "group_outputs": self.group_outputs,

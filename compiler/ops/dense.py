@@ -20,7 +20,7 @@ from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, dense_executor
 from .hardware import VERILOG_STYLE, buffer_parts, buffer_style, distinct_lanes, folds, stream_params, width_of
-from .multiply_accumulate import LATENCY, check_kernel, check_multiplier, mac_params, mac_parts, multiplier_choices
+from .multiply_accumulate import Datapath, kernel_choices, mac_layer, with_stages
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -55,7 +55,12 @@ class Dense(Op, name="dense"):
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         outputs, inputs = self.weight.shape
-        return multiplier_choices(self.weight, x, product(distinct_lanes(outputs), distinct_lanes(inputs)))
+        folded = product(distinct_lanes(outputs), distinct_lanes(inputs))
+        layer = mac_layer(self.weight, self.bias, x, self.infer(x))
+        return kernel_choices(layer, ((pe, simd, folds(outputs, pe) * folds(inputs, simd)) for pe, simd in folded))
+
+    def pipelined(self, kernel: Kernel, clock_mhz: float, x: TensorType) -> Kernel:
+        return with_stages(kernel, kernel.simd, clock_mhz)
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return x.pixels * folds(self.weight.shape[1], kernel.simd) * folds(len(self.bias), kernel.pe)
@@ -64,37 +69,31 @@ class Dense(Op, name="dense"):
         return (kernel.simd,), kernel.pe
 
     def program(self, kernel: Kernel, x: TensorType) -> Program:
-        self._check(kernel, x)
-        outputs, inputs = self.weight.shape
-        beats, turns = folds(inputs, kernel.simd), folds(outputs, kernel.pe)
-        pixel = np.arange(x.pixels, dtype=np.int64)[:, None] * (beats * turns)
-        reads = (pixel + np.arange(beats)).ravel()
-        writes = (pixel + np.arange(1, turns + 1) * beats - 1).ravel()
-        return Program(x.pixels * beats * turns, (reads,), writes, LATENCY + kernel.stages)
+        path = self._datapath(kernel, x)
+        pixel = np.arange(x.pixels, dtype=np.int64)[:, None] * path.depth
+        reads = (pixel + np.arange(path.beats)).ravel()
+        writes = (pixel + np.arange(1, path.turns + 1) * path.beats - 1).ravel()
+        return Program(x.pixels * path.depth, (reads,), writes, path.latency)
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        self._check(kernel, x)
-        beats, turns = folds(self.weight.shape[1], kernel.simd), folds(len(self.bias), kernel.pe)
-        word = kernel.simd * x.bits
-        parts = [*mac_parts(self.weight, self.bias, kernel, x, self.infer(x)), Part("register", 1, {"bits": word})]
-        parts += [Part("counter", 1, {"bits": width_of(count)}) for count in (beats, turns) if count > 1]
-        if turns > 1:
-            parts += buffer_parts(beats, word, kernel)
+        path, word = self._datapath(kernel, x), kernel.simd * x.bits
+        parts = [*path.parts(), Part("register", 1, {"bits": word})]
+        parts += [Part("counter", 1, {"bits": width_of(count)}) for count in (path.beats, path.turns) if count > 1]
+        if path.turns > 1:
+            parts += buffer_parts(path.beats, word, kernel)
             parts.append(Part("mux", 1, {"inputs": 2, "bits": word}))
         return tuple(parts)
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
-        self._check(kernel, x)
-        out = self.infer(x)
-        context = stream_params(kernel, (x,), self.lanes(kernel, x), out)
-        context |= mac_params(self.weight, self.bias, kernel, x, out)
+        path = self._datapath(kernel, x)
+        context = stream_params(kernel, (x,), self.lanes(kernel, x), path.layer.out) | path.params()
         context["steps"] = self.steps(kernel, x)
-        context["buffer_ram_style"] = VERILOG_STYLE[buffer_style(context["beats"], kernel.simd * x.bits, kernel)]
+        context["buffer_ram_style"] = VERILOG_STYLE[buffer_style(path.beats, kernel.simd * x.bits, kernel)]
         return context
 
-    def _check(self, kernel: Kernel, x: TensorType) -> None:
-        check_kernel(kernel, len(self.bias), kernel.simd)
-        check_multiplier(kernel, self.weight, x)
+    def _datapath(self, kernel: Kernel, x: TensorType) -> Datapath:
+        """Raises IntaglioError for an illegal kernel."""
         inputs = self.weight.shape[1]
         if not 1 <= kernel.simd <= inputs:
             raise IntaglioError(f"simd is {kernel.simd}, but there are {inputs} inputs", hint=f"choose 1 to {inputs}")
+        return Datapath(mac_layer(self.weight, self.bias, x, self.infer(x)), kernel)

@@ -105,7 +105,7 @@ def _choices(
     ins = graph.input_types(node)
     found = []
     for kernel in node.op.choices(*ins):
-        staged = replace(kernel, stages=stages_for(kernel.simd, clock_mhz))
+        staged = node.op.pipelined(kernel, clock_mhz, *ins)
         share = sum(price(node.op.parts(staged, *ins)).shares(capacity).values())
         found.append(Choice(node.op.steps(staged, *ins), share, staged))
     found.sort(key=lambda c: (c.cost, c.steps))
@@ -120,10 +120,3 @@ def excess(used: Resources, capacity: Resources) -> str:
     """Which resources bind, and by how much."""
     names = [name for name, share in used.shares(capacity).items() if share > 1]
     return ", ".join(f"{getattr(used, n):.0f} {n.upper()} of {getattr(capacity, n):.0f}" for n in names)
-
-
-def stages_for(simd: int, clock_mhz: float) -> int:
-    """Registers in an adder tree of `simd` terms: one for every few levels, fewer levels the faster the clock."""
-    levels = (simd - 1).bit_length()
-    per_register = max(1, int(400 / clock_mhz))
-    return 1 + max(0, levels - 1) // per_register

@@ -1,0 +1,304 @@
+"""One kernel of a layer of sums of products: its folds, its words, its latency, its parts.
+
+Step at cycle t; operands are in registers at t+1, the sum of products after the form's own registers and `stages` more,
+the accumulator and the output register one later. Sums are taken modulo 2^(bits of the output): the proven bounds say
+that the last one is what it should be, whatever the partial ones were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...errors import IntaglioError
+from ...ir import Array, Int64, Kernel, Part, Parts
+from ..hardware import (
+    VERILOG_STYLE,
+    braces,
+    chosen_among,
+    folds,
+    hex_literal,
+    memory_style,
+    pack,
+    plain_integer,
+    rom_part,
+    signed_holding,
+    width_of,
+)
+from .forms import FORMS, Form
+from .layer import MacLayer
+from .trees import constant_sizes, constant_tree_registers, tree_adders, tree_registers
+
+LATENCY = 2
+"""Cycles from a step to its output beat, besides the registers between operands and sums."""
+
+SMALL_MEMORY, LARGE_MEMORY = 2048, 1 << 18
+"""Bits up to which weights always lie in LUTs, and from which on always in block RAM: between them both are tried."""
+
+
+def kernel_choices(layer: MacLayer, folded: Iterable[tuple[int, int, int]]) -> Iterator[Kernel]:
+    """Kernels worth considering over (pe, simd, steps per pixel): the forms that may pay, the memories that may."""
+    for pe, simd, steps in folded:
+        for form in FORMS.values():
+            if form.worth(layer, pe, steps):
+                for memory in _memories(steps, pe * simd * form.word(layer).bits):
+                    yield Kernel(pe=pe, simd=simd, multiplier=form.name, memory=memory)
+
+
+def _memories(depth: int, width: int) -> tuple[str, ...]:
+    if depth == 1:
+        return ("auto",)
+    if depth * width <= SMALL_MEMORY or depth <= 32:
+        return ("lutram",)
+    return ("bram",) if depth * width > LARGE_MEMORY else ("lutram", "bram")
+
+
+def check_kernel(kernel: Kernel, outputs: int, terms: int) -> None:
+    """Raises IntaglioError for more lanes than outputs, more registers than an adder tree of `terms` has places, or a
+    multiplier that is none.
+    """
+    if not 1 <= kernel.pe <= outputs:
+        raise IntaglioError(f"pe is {kernel.pe}, but there are {outputs} outputs", hint=f"choose 1 to {outputs}")
+    levels = (terms - 1).bit_length()
+    if not 1 <= kernel.stages <= levels + 1:
+        raise IntaglioError(
+            f"{kernel.stages} registers do not fit an adder tree of {terms} terms", hint=f"choose 1 to {levels + 1}"
+        )
+    if kernel.multiplier not in FORMS:
+        raise IntaglioError(f"there is no multiplier {kernel.multiplier!r}", hint=f"choose one of {', '.join(FORMS)}")
+
+
+def folded_weights(weight: Int64, kernel: Kernel) -> Int64:
+    """weight (outputs, ..., inputs of a group) as (turns, positions * input folds, pe, simd).
+
+    It is zero where a fold is not full. A simd beyond the inputs takes all positions side by side.
+    """
+    outputs = weight.shape[0]
+    if kernel.simd > weight.shape[-1]:
+        weight = weight.reshape(outputs, -1)
+    inputs = weight.shape[-1]
+    turns, beats = folds(outputs, kernel.pe), folds(inputs, kernel.simd)
+    flat = weight.reshape(outputs, -1, inputs)
+    full = np.zeros((turns * kernel.pe, flat.shape[1], beats * kernel.simd), np.int64)
+    full[:outputs, :, :inputs] = flat
+    split = full.reshape(turns, kernel.pe, flat.shape[1], beats, kernel.simd)
+    return np.ascontiguousarray(split.transpose(0, 2, 3, 1, 4)).reshape(turns, -1, kernel.pe, kernel.simd)
+
+
+@dataclass(frozen=True, eq=False)
+class Datapath:
+    """A layer with a kernel. kernel.simd counts the inputs of each output; `side` groups of channels lie side by side.
+
+    Raises IntaglioError for an illegal kernel.
+    """
+
+    layer: MacLayer
+    kernel: Kernel
+    side: int = 1
+
+    def __post_init__(self) -> None:
+        check_kernel(self.kernel, len(self.layer.bias), self.kernel.simd)
+        if refused := self.form.refusal(self):
+            raise IntaglioError(refused[0], hint=refused[1])
+
+    @property
+    def form(self) -> Form:
+        return FORMS[self.kernel.multiplier]
+
+    @property
+    def turns(self) -> int:
+        """Output folds."""
+        return folds(len(self.layer.bias), self.kernel.pe)
+
+    @property
+    def beats(self) -> int:
+        """Steps of an output fold."""
+        inputs = self.layer.weight.shape[-1]
+        if self.kernel.simd > inputs:
+            return 1
+        return self.layer.weight[0].size // inputs * folds(inputs, self.kernel.simd)
+
+    @property
+    def depth(self) -> int:
+        """Weight words."""
+        return self.turns * self.beats
+
+    @property
+    def constant(self) -> bool:
+        """Fully unrolled: every weight is a constant of its own multiplier."""
+        return self.depth == 1
+
+    @property
+    def delay(self) -> int:
+        """Registers between the operands and their sum."""
+        return self.form.delay + self.kernel.stages
+
+    @property
+    def latency(self) -> int:
+        """Cycles from a step to its output beat."""
+        return LATENCY + self.delay
+
+    @property
+    def sum_bits(self) -> int:
+        tree = self.form.term_bits(self.layer) + (self.kernel.simd - 1).bit_length()
+        return tree + self.form.extra_sum_bits(self.layer)
+
+    @cached_property
+    def start(self) -> Int64:
+        """What each output's sum starts from."""
+        return self.layer.bias + self.form.constants(self.layer)
+
+    @cached_property
+    def bias_bits(self) -> int:
+        wanted = signed_holding(int(self.start.min(initial=0)), int(self.start.max(initial=0))).bits
+        return max(2, min(wanted, self.layer.out.bits))
+
+    @cached_property
+    def _spare(self) -> _Spare:
+        flagged = self.form.flags_spare or self.form.word(self.layer).bits == 1
+        return _Spare.of(self.layer.weight, self.kernel) if flagged else _Spare(0, 0, 1)
+
+    def words(self) -> tuple[list[int], int]:
+        """The words of the weight memory and their width."""
+        word = self.form.word(self.layer)
+        blocks = folded_weights(self.layer.weight, self.kernel).reshape(-1, self.kernel.pe, self.kernel.simd)
+        packed = [pack(block.ravel(), word.bits) for block in self.form.codes(self.layer, blocks)]
+        width = self.kernel.pe * self.kernel.simd * word.bits
+        for short in self._spare.flags(self):
+            packed = [value | int(is_short) << width for value, is_short in zip(packed, short, strict=True)]
+            width += 1
+        return packed, width
+
+    @property
+    def word_width(self) -> int:
+        flags = (self._spare.terms > 0) + (self._spare.outputs > 0)
+        return self.kernel.pe * self.kernel.simd * self.form.word(self.layer).bits + flags
+
+    def params(self) -> dict[str, Any]:
+        """Weights and biases as nested lists (HLS) and as words (RTL), widths, folds."""
+        layer, kernel, form, spare = self.layer, self.kernel, self.form, self._spare
+        word = form.word(layer)
+        words, width = self.words()
+        codes = form.codes(layer, folded_weights(layer.weight, kernel).reshape(-1, kernel.pe, kernel.simd))
+        padded = np.zeros(self.turns * kernel.pe, np.int64)
+        padded[: len(layer.bias)] = _wrapped(self.start, self.bias_bits)
+        biases = padded.reshape(self.turns, kernel.pe)
+        short_terms, short_outputs = spare.words(self)
+        return {
+            "multiplier": form.template,
+            "turns": self.turns,
+            "beats": self.beats,
+            "turn_bits": width_of(self.turns),
+            "beat_bits": width_of(self.beats),
+            "steps_per_pixel": self.depth,
+            "stages": kernel.stages,
+            "delay": self.delay,
+            "terms": kernel.simd,
+            "side": self.side,
+            "bipolar": layer.bipolar,
+            "spare_terms": spare.terms,
+            "spare_outputs": spare.outputs,
+            "full_terms": kernel.simd - spare.terms,
+            "full_outputs": kernel.pe - spare.outputs,
+            "short_terms": braces([int(short) for short in short_terms]),
+            "short_outputs": braces([int(short) for short in short_outputs]),
+            "weights": braces(codes.tolist()),
+            "weight_type": f"ap_{'' if word.signed else 'u'}int<{word.bits}>",
+            "weight_bits": word.bits,
+            "weight_plain": plain_integer(word.bits + (not word.signed)),
+            "weight_words": [hex_literal(value, width) for value in words],
+            "weight_width": width,
+            "weight_depth": self.depth,
+            "weight_address_bits": width_of(self.depth),
+            "weight_rom_style": VERILOG_STYLE[memory_style(self.depth, width, kernel)],
+            "biases": braces(biases.tolist()),
+            "bias_bits": self.bias_bits,
+            "bias_plain": plain_integer(self.bias_bits),
+            "bias_words": [hex_literal(pack(row, self.bias_bits), kernel.pe * self.bias_bits) for row in biases],
+            "bias_width": kernel.pe * self.bias_bits,
+            "operand_bits": layer.operand_bits,
+            "term_bits": form.term_bits(layer),
+            "sum_bits": self.sum_bits,
+            "use_dsp": "no",
+            "total": form.total,
+        } | form.params(self)
+
+    def parts(self) -> Parts:
+        """What `multiply_accumulate.sv.j2` is made of: weight memory, multipliers, trees, accumulators, result."""
+        layer, kernel, form = self.layer, self.kernel, self.form
+        pe, simd, stages, out = kernel.pe, kernel.simd, kernel.stages, layer.out.bits
+        parts = [
+            Part("control"),
+            Part("register", 1, {"bits": self.delay + 2}),  # valid
+            Part("register", pe, {"bits": out}),  # the result
+        ]
+        if self.constant and form.name == "lut":
+            parts.append(Part("constant_multiplier", 1, constant_sizes(layer.weight, layer.x.bits, layer.weight_bits)))
+            parts.append(Part("adder", int(np.count_nonzero(layer.bias)), {"bits": out}))
+            parts.append(Part("register", 1, {"bits": constant_tree_registers(*layer.products, stages)}))
+            return tuple(parts)
+        memory = () if self.constant else (rom_part(self.depth, self.word_width, kernel),)
+        term = form.live_term_bits(layer)
+        parts += [
+            *memory,
+            *form.parts(self, chosen_among(memory)),
+            *(Part("register", pe * count, {"bits": bits}) for count, bits in tree_registers(simd, term, stages, out)),
+            *(Part("tree_adder", pe * count, {"bits": bits}) for count, bits in tree_adders(simd, term, out)),
+            Part("accumulator" if self.beats > 1 else "adder", pe, {"bits": out}),
+        ]
+        if not self.constant:
+            parts.append(Part("counter", 1, {"bits": width_of(self.depth)}))
+        if self.beats > 1:
+            parts.append(Part("register", 2, {"bits": self.delay + 1}))  # first and last of a sum
+        if self.turns > 1:
+            parts.append(Part("register", self.delay, {"bits": width_of(self.turns)}))
+            parts.append(Part("rom_lutram", 1, {"depth": self.turns, "width": pe * self.bias_bits}))
+        return tuple(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class _Spare:
+    """Lanes that must not be counted where a weight that is not there has no code of its own to say so.
+
+    terms: of every `folds`-th step, the last input fold. outputs: of the last output fold.
+    """
+
+    terms: int
+    outputs: int
+    folds: int
+
+    @staticmethod
+    def of(weight: Int64, kernel: Kernel) -> _Spare:
+        outputs, inputs = len(weight), weight.shape[-1]
+        beats = folds(inputs, kernel.simd)
+        terms = beats * kernel.simd - inputs if kernel.simd <= inputs else 0
+        return _Spare(terms, folds(outputs, kernel.pe) * kernel.pe - outputs, beats)
+
+    def words(self, datapath: Datapath) -> tuple[Array, Array]:
+        """For each weight word, whether its spare terms and its spare outputs are there and not to be counted."""
+        step = np.arange(datapath.depth)
+        return step % self.folds == self.folds - 1, step >= (datapath.turns - 1) * datapath.beats
+
+    def flags(self, datapath: Datapath) -> list[Array]:
+        """Those of them that the memory holds."""
+        short_terms, short_outputs = self.words(datapath)
+        return [short_terms] * (self.terms > 0) + [short_outputs] * (self.outputs > 0)
+
+
+def _wrapped(values: Int64, bits: int) -> Int64:
+    """Modulo 2^bits, as signed numbers."""
+    if bits >= 64:
+        return values
+    half = 1 << (bits - 1)
+    return ((values + half) & ((1 << bits) - 1)) - half
+
+
+def with_stages(kernel: Kernel, terms: int, clock_mhz: float) -> Kernel:
+    """The registers that an adder tree of `terms` needs: one for every few levels, fewer the faster the clock."""
+    levels = (terms - 1).bit_length()
+    per_register = max(1, int(400 / clock_mhz))
+    return replace(kernel, stages=1 + max(0, levels - 1) // per_register)

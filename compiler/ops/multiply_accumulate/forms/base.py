@@ -1,0 +1,80 @@
+"""What a way to multiply says of itself. Its templates are rtl/ and hls/multiply_accumulate/<template>.
+
+RTL: from `operands` and `weights` it makes `terms`, SIMD signed words of TERM_BITS for each of PE outputs, `delay`
+cycles later. HLS: from `word` and `weights[...]` it makes `totals[PE]`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ....ir import Int64, Parts
+from ..layer import MacLayer
+
+if TYPE_CHECKING:
+    from ..datapath import Datapath
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How a weight lies in memory: its bits, and whether the tables of HLS hold it as a signed number."""
+
+    bits: int
+    signed: bool = True
+
+
+class Form:
+    """One way to multiply. A form has no state: `layer` and `datapath` say what is multiplied."""
+
+    name: str
+    template: str
+    delay = 0
+    """Registers between the operands and the terms."""
+
+    total = "SUM_BITS'(count)"
+    """RTL: the sum from `count`, what the tree gives."""
+
+    flags_spare = False
+    """A weight that is not there needs a bit of its own in memory to say so, having no code for 0."""
+
+    def refusal(self, datapath: Datapath) -> tuple[str, str] | None:
+        """Why it cannot be built so, and what to choose instead; None where it can."""
+        return None
+
+    def worth(self, layer: MacLayer, pe: int, steps: int) -> bool:
+        """Should a solver consider it, for so many outputs side by side and weight words in memory?"""
+        raise NotImplementedError
+
+    def constants(self, layer: MacLayer) -> Int64:
+        """What each output's sum starts from besides its bias."""
+        return np.zeros(len(layer.bias), np.int64)
+
+    def word(self, layer: MacLayer) -> Word:
+        return Word(layer.weight_bits)
+
+    def codes(self, layer: MacLayer, weights: Int64) -> Int64:
+        """The weights as they lie in memory, before they are cut to the word's bits."""
+        return weights
+
+    def term_bits(self, layer: MacLayer) -> int:
+        """Bits of a term's wire."""
+        return layer.operand_bits + layer.weight_bits
+
+    def live_term_bits(self, layer: MacLayer) -> int:
+        """Bits of a term that are not copies of its sign."""
+        return self.term_bits(layer)
+
+    def extra_sum_bits(self, layer: MacLayer) -> int:
+        """Bits of the sum of terms besides those of a tree."""
+        return 0
+
+    def params(self, datapath: Datapath) -> dict[str, Any]:
+        """What its templates need besides `Datapath.params`."""
+        return {}
+
+    def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
+        """What multiplies, without the tree. choice: `words`, among how many constants a small memory chooses."""
+        raise NotImplementedError

@@ -1,0 +1,33 @@
+"""lut: operand times weight, left to the synthesiser; a weight of its own per multiplier is a constant there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ....ir import Part, Parts
+from ..layer import MacLayer
+from .base import Form
+from .xnor import fits as fits_xnor
+
+if TYPE_CHECKING:
+    from ..datapath import Datapath
+
+
+class Lut(Form):
+    name = "lut"
+    template = "product"
+
+    def worth(self, layer: MacLayer, pe: int, steps: int) -> bool:
+        return not fits_xnor(layer) and (steps == 1 or layer.weight_bits > NARROW)
+
+    def live_term_bits(self, layer: MacLayer) -> int:
+        return min(self.term_bits(layer), layer.product_bits)
+
+    def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
+        layer = datapath.layer
+        factors = {"a": layer.x.bits, "b": layer.weight_bits, "signed": int(layer.x.signed), **choice}
+        return (Part("lut_multiplier", datapath.kernel.pe * datapath.kernel.simd, factors),)
+
+
+NARROW = 3
+"""Weights of up to so many bits are never cheaper with a multiplier than with Booth's digits."""
