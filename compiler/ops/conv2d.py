@@ -4,6 +4,7 @@ Kernels, `pe` outputs per step, in two forms:
 
 - rows, simd up to the input channels: rows of the image lie in a buffer, from which `simd` channels of one position of
   the window are read per step; output folds outside, positions and input folds inside. Loading goes on meanwhile.
+  Where many blocks of `pe` x `simd` weights are all zero, the others alone have steps, in an order that a table holds.
 - window, simd = all inputs of a window: the padded image shifts through a line of pixels, a position per step, and all
   taps of the window are multiplied at once; a complete window takes one step per output fold.
 
@@ -30,7 +31,7 @@ from .conv2d_parts import row_params, row_parts, window_params, window_parts
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, conv_executor
 from .hardware import distinct_lanes, folds, stream_params
-from .multiply_accumulate import Datapath, check_kernel, kernel_choices, mac_layer, with_stages
+from .multiply_accumulate import Datapath, Tiles, check_kernel, kernel_choices, mac_layer, occupied, with_stages
 from .sliding import Raster, RowBuffer
 from .window import Padding, Pair, Window
 
@@ -107,7 +108,7 @@ class Conv2d(Op, name="conv2d"):
         else:
             lanes = self._lanes(distinct_lanes(len(self.bias)), distinct_lanes(x.channels))
         layer = mac_layer(self.weight, self.bias, x, self.infer(x))
-        return kernel_choices(layer, ((pe, simd, self._steps_per_pixel(Kernel(pe, simd))) for pe, simd in lanes))
+        return kernel_choices(layer, ((pe, simd, len(self._tiles(Kernel(pe, simd)).blocks)) for pe, simd in lanes))
 
     def pipelined(self, kernel: Kernel, clock_mhz: float, x: TensorType) -> Kernel:
         return with_stages(kernel, self._terms(kernel), clock_mhz)
@@ -145,27 +146,29 @@ class Conv2d(Op, name="conv2d"):
         """Inputs of each output and step."""
         return kernel.simd // self._side(kernel)
 
-    def _steps_per_pixel(self, kernel: Kernel) -> int:
-        """Weight words."""
+    def _tiles(self, kernel: Kernel) -> Tiles:
+        """The blocks of weights that have steps."""
         terms, turns = self._terms(kernel), folds(len(self.bias), kernel.pe)
-        whole = terms > self.group_inputs
-        return turns if whole else turns * (self._whole // self.group_inputs) * folds(self.group_inputs, terms)
+        if terms > self.group_inputs:
+            return Tiles.every(turns, 1)
+        tiles = occupied(self.weight, kernel.pe, terms)
+        return tiles if tiles.pays(len(tiles.blocks)) else Tiles.every(turns, tiles.beats)
 
     def _datapath(self, kernel: Kernel, x: TensorType) -> Datapath:
         """Its simd is the terms of each output, and its tree may hold fewer registers."""
         terms, layer = self._terms(kernel), mac_layer(self.weight, self.bias, x, self.infer(x))
         mac = replace(kernel, simd=terms, stages=min(kernel.stages, (terms - 1).bit_length() + 1))
-        return Datapath(layer, mac, self._side(kernel))
+        return Datapath(layer, mac, self._tiles(kernel), self._side(kernel))
 
     def _form(self, kernel: Kernel, x: TensorType) -> RowBuffer | Raster:
         """How the windows come about. Raises IntaglioError for an illegal kernel."""
         self._check(kernel, x)
         rows, columns, _ = self.window.output_shape(x, len(self.bias), "conv2d")
-        turns, groups = folds(len(self.bias), kernel.pe), folds(self.groups, self._side(kernel))
+        tiles, groups = self._tiles(kernel), folds(self.groups, self._side(kernel))
         if self._terms(kernel) > self.group_inputs:
-            return Raster(self.window, x.shape[0], x.shape[1], rows, columns, turns // groups, groups)
-        beats = folds(x.channels, self.lanes(kernel, x)[0][0])
-        return RowBuffer(self.window, x.shape[0], x.shape[1], rows, columns, beats, turns, groups)
+            return Raster(self.window, x.shape[0], x.shape[1], rows, columns, tiles.turns // groups, groups)
+        beats, ends = folds(x.channels, self.lanes(kernel, x)[0][0]), tuple(tiles.ends.tolist())
+        return RowBuffer(self.window, x.shape[0], x.shape[1], rows, columns, beats, ends, groups)
 
     def _check(self, kernel: Kernel, x: TensorType) -> None:
         check_kernel(kernel, len(self.bias), kernel.simd)
@@ -186,16 +189,18 @@ class Conv2d(Op, name="conv2d"):
             raise IntaglioError("a bipolar image has no 0 to pad with", hint="pad with -1 or +1 before it is quantised")
 
     def program(self, kernel: Kernel, x: TensorType) -> Program:
-        return self._form(kernel, x).program(self._datapath(kernel, x).latency)
+        form, path = self._form(kernel, x), self._datapath(kernel, x)
+        return form.program(path.latency + (not path.tiles.complete))  # a tile's address is made in a step of its own
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return self._form(kernel, x).steps
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        form, lanes = self._form(kernel, x), self.lanes(kernel, x)[0][0]
-        parts = self._datapath(kernel, x).parts()
-        word = lanes * x.bits
-        return parts + (row_parts(form, kernel, word) if isinstance(form, RowBuffer) else window_parts(form, word))
+        form, path = self._form(kernel, x), self._datapath(kernel, x)
+        word = self.lanes(kernel, x)[0][0] * x.bits
+        if isinstance(form, RowBuffer):
+            return path.parts() + row_parts(form, kernel, path.tiles, word)
+        return path.parts() + window_parts(form, word)
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         form, path = self._form(kernel, x), self._datapath(kernel, x)
@@ -226,7 +231,9 @@ class Conv2d(Op, name="conv2d"):
             "out_columns": out.shape[1],
         }
         word = context["ins"][0]["width"]
-        return context | (row_params(form, kernel, word) if isinstance(form, RowBuffer) else window_params(form))
+        if isinstance(form, RowBuffer):
+            return context | row_params(form, kernel, path.tiles, word)
+        return context | window_params(form)
 
 
 def _divisors(count: int) -> list[int]:

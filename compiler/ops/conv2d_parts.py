@@ -5,32 +5,44 @@ word: bits of a beat of the input.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from ..ir import Kernel, Part, Parts
-from .hardware import VERILOG_STYLE, buffer_parts, buffer_style, width_of
+import numpy as np
+
+from ..ir import Int64, Kernel, Part, Parts
+from .hardware import VERILOG_STYLE, braces, buffer_parts, buffer_style, hex_literal, memory_style, rom_part, width_of
+from .multiply_accumulate import Tiles
 from .sliding import Raster, RowBuffer
 
 SHORTEST_LINE = 3
 """Registers in a row that become a shift register in LUTs."""
 
 
-def row_params(form: RowBuffer, kernel: Kernel, word: int) -> dict[str, Any]:
-    top, _, left, _ = form.window.padding
-    passes = form.turns // form.groups
+def row_params(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> dict[str, Any]:
+    order = Order(form, tiles)
     return {
         "form": "rows",
         "folds": form.folds,
-        "pass_folds": form.pass_folds,
         "fold_bits": width_of(form.folds),
-        "group_folds": form.groups,
-        "passes": passes,
-        "pass_bits": width_of(passes),
         "row_bits": width_of(form.row_numbers),
         "column_bits": width_of(form.column_numbers),
         "slots": form.slots,
         "holds_image": form.slots == form.rows,
         "buffer_bits": width_of(form.depth),
+        "buffer_ram_style": VERILOG_STYLE[buffer_style(form.depth, word, kernel)],
+        "skips": not tiles.complete,
+    } | (_walk_params(form) if tiles.complete else order.params())
+
+
+def _walk_params(form: RowBuffer) -> dict[str, Any]:
+    top, _, left, _ = form.window.padding
+    passes = form.turns // form.groups
+    return {
+        "pass_folds": form.pass_folds,
+        "group_folds": form.groups,
+        "passes": passes,
+        "pass_bits": width_of(passes),
         "line_bits": width_of(form.depth + 1),
         "line_start": form.slot_start(-top),
         "line_stride": form.slot_start(form.window.stride[0]),
@@ -38,32 +50,102 @@ def row_params(form: RowBuffer, kernel: Kernel, word: int) -> dict[str, Any]:
         "column_step": form.window.dilation[1] * form.folds - form.pass_folds + 1,
         "window_step": form.window.stride[1] * form.folds - (form.groups - 1) * form.pass_folds,
         "offset_start": -left * form.folds % (1 << width_of(form.depth)),
-        "buffer_ram_style": VERILOG_STYLE[buffer_style(form.depth, word, kernel)],
     }
 
 
-def row_parts(form: RowBuffer, kernel: Kernel, word: int) -> Parts:
+@dataclass(frozen=True, eq=False)
+class Order:
+    """The steps of a window where tiles are skipped: what a memory holds of each."""
+
+    form: RowBuffer
+    tiles: Tiles
+
+    @property
+    def fields(self) -> tuple[tuple[Int64, int], ...]:
+        """Numbers and their bits, the lowest first: the address behind that of the window's first pixel; its row and
+        column in the window, where it may lie in padding; whether the sum is complete, unless there is one step only.
+        """
+        form, window = self.form, self.form.window
+        turn, beat = np.divmod(self.tiles.blocks, self.tiles.beats)
+        position, fold = np.divmod(beat, form.pass_folds)
+        row = position // window.kernel[1] * window.dilation[0]
+        column = position % window.kernel[1] * window.dilation[1]
+        group = turn // (form.turns // form.groups)
+        place = row * form.row_words + column * form.folds + group * form.pass_folds + fold
+        inside = ((row, width_of(window.span[0])), (column, width_of(window.span[1]))) if any(form.reach) else ()
+        complete = ((self.tiles.last, 1),) if len(turn) > 1 else ()
+        return ((place % form.depth, width_of(form.depth)), *inside, *complete)
+
+    @property
+    def word_bits(self) -> int:
+        return sum(bits for _, bits in self.fields)
+
+    def params(self) -> dict[str, Any]:
+        form, fields, bits = self.form, self.fields, self.word_bits
+        (top, _, left, _), (down, right) = form.window.padding, form.window.stride
+        words, starts = np.zeros(len(self.tiles.blocks), np.int64), [0]
+        for numbers, size in fields:
+            words |= numbers << starts[-1]
+            starts.append(starts[-1] + size)
+        inside = {}
+        if any(form.reach):
+            rows, columns = fields[1:3]
+            inside = {
+                "order_row_at": starts[1],
+                "order_row_bits": rows[1],
+                "order_rows": braces(rows[0].tolist()),
+                "order_column_at": starts[2],
+                "order_column_bits": columns[1],
+                "order_columns": braces(columns[0].tolist()),
+            }
+        return {
+            "order_bits": bits,
+            "order_words": [hex_literal(int(word), bits) for word in words],
+            "order_rom_style": VERILOG_STYLE[memory_style(len(words), bits, Kernel())],
+            "order_address_bits": fields[0][1],
+            "order_places": braces(fields[0][0].tolist()),
+            "order_last": braces(self.tiles.last.tolist()),
+            "origin_start": (form.slot_start(-top) - left * form.folds) % form.depth,
+            "window_move": right * form.folds % form.depth,
+            "row_move": form.slot_start(down),
+        } | inside
+
+
+def row_parts(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> Parts:
     """The buffer, where loading stands, where the window is, where in it the next step reads."""
+    row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
+    parts = [
+        *buffer_parts(form.depth, word, kernel),
+        Part("counter", 1, {"bits": address}),  # loading
+        Part("counter", 1, {"bits": row}),
+        Part("counter", 1, {"bits": column}),
+        Part("register", 2, {"bits": row}),  # the window
+        Part("register", 2, {"bits": column}),
+        Part("adder", 2, {"bits": row}),
+        Part("adder", 2, {"bits": column}),
+        Part("comparator", 3, {"bits": row}),
+        Part("comparator", 1, {"bits": column}),
+        Part("control"),
+        *_padding_parts(form, row, column, word),
+    ]
+    parts += [Part("counter", 1, {"bits": width_of(form.folds)})] if form.folds > 1 else []
+    parts += [Part("counter", 1, {"bits": width_of(form.turns)})] if form.turns > 1 else []
+    return (*parts, *(_walk_parts(form) if tiles.complete else _order_parts(Order(form, tiles))))
+
+
+def _walk_parts(form: RowBuffer) -> Parts:
     row, column, fold = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.folds)
     address, line = width_of(form.depth), width_of(form.depth + 1)
     parts = [
-        *buffer_parts(form.depth, word, kernel),
-        Part("counter", 1, {"bits": address}),
-        Part("counter", 2, {"bits": row}),
-        Part("counter", 2, {"bits": column}),
+        Part("counter", 1, {"bits": row}),
+        Part("counter", 1, {"bits": column}),
         Part("counter", 2, {"bits": line}),
-        Part("register", 2, {"bits": row}),
-        Part("register", 2, {"bits": column}),
         Part("register", 2, {"bits": address}),
-        Part("adder", 2, {"bits": row}),
-        Part("adder", 2, {"bits": column}),
         Part("adder", 3, {"bits": address}),
-        Part("comparator", 4, {"bits": row}),
-        Part("comparator", 2, {"bits": column}),
-        Part("control"),
+        Part("comparator", 1, {"bits": row}),
+        Part("comparator", 1, {"bits": column}),
     ]
-    parts += [Part("counter", 2, {"bits": fold})] if form.folds > 1 else []
-    parts += [Part("counter", 1, {"bits": width_of(form.turns)})] if form.turns > 1 else []
+    parts += [Part("counter", 1, {"bits": fold})] if form.folds > 1 else []
     if form.window.dilation[0] > 1:  # rows that wrap around the buffer in leaps
         parts += [Part("comparator", 1, {"bits": line}), Part("mux", 1, {"inputs": 2, "bits": line})]
     if form.window.dilation[1] > 1 or form.groups > 1:  # leaps from pixel to pixel
@@ -72,7 +154,26 @@ def row_parts(form: RowBuffer, kernel: Kernel, word: int) -> Parts:
         parts += [Part("adder", 1, {"bits": address}), Part("mux", 2, {"inputs": 2, "bits": address})]
         passes = form.turns // form.groups
         parts += [Part("counter", 1, {"bits": width_of(passes)})] if passes > 1 else []
-    return (*parts, *_padding_parts(form, row, column, word))
+    return tuple(parts)
+
+
+def _order_parts(order: Order) -> Parts:
+    """The order, the addresses of windows, and the stage in which a tile's address is made."""
+    form, tiles = order.form, len(order.tiles.blocks)
+    row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
+    parts = [
+        rom_part(tiles, order.word_bits, Kernel()),
+        Part("counter", 1, {"bits": width_of(tiles)}),
+        Part("register", 3, {"bits": address}),
+        Part("adder", 4, {"bits": address}),
+        Part("comparator", 3, {"bits": address}),
+        Part("mux", 2, {"inputs": 2, "bits": address}),
+        Part("register", 1, {"bits": 2}),  # is there a step, is its sum complete
+    ]
+    if any(form.reach):
+        parts += [Part("adder", 1, {"bits": bits}) for bits in (row, column)]
+        parts += [Part("register", 1, {"bits": bits}) for bits in (row, column)]
+    return tuple(parts)
 
 
 def window_params(form: Raster) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """dense: y[m] = bias[m] + sum over k of weight[m, k] * x[k], at every pixel.
 
 Kernel: `simd` inputs times `pe` outputs per step; for each pixel, output folds outside, input folds inside. The first
-output fold takes the stream and keeps it in a buffer for the others.
+steps take a beat of the stream each, which a buffer keeps for later ones; a step uses the beat that it takes, or one
+that has come before. Where many blocks of `pe` x `simd` weights are all zero, the others alone have steps, in an order
+that a table holds; steps in which the next block's beat has still to come only take one.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from itertools import product
 from typing import Any, Self
 
@@ -19,8 +22,54 @@ from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, dense_executor
-from .hardware import VERILOG_STYLE, buffer_parts, buffer_style, distinct_lanes, folds, stream_params, width_of
-from .multiply_accumulate import Datapath, kernel_choices, mac_layer, with_stages
+from .hardware import (
+    VERILOG_STYLE,
+    braces,
+    buffer_parts,
+    buffer_style,
+    distinct_lanes,
+    hex_literal,
+    memory_style,
+    rom_part,
+    stream_params,
+    width_of,
+)
+from .multiply_accumulate import Datapath, Tiles, check_kernel, kernel_choices, mac_layer, occupied, with_stages
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """The steps of a pixel: step b takes beat b while there are any; a tile has the first step after the one before it
+    in which its beat is there.
+    """
+
+    tiles: Tiles
+
+    @cached_property
+    def starts(self) -> Int64:
+        """The step of each tile."""
+        order = np.arange(len(self.tiles.blocks))
+        return order + np.maximum.accumulate(self.tiles.beat - order)
+
+    @property
+    def steps(self) -> int:
+        return max(int(self.starts[-1]) + 1, self.tiles.beats)
+
+    @property
+    def waits(self) -> bool:
+        """Are there steps without a tile?"""
+        return self.steps > len(self.starts)
+
+    @property
+    def word_bits(self) -> int:
+        return width_of(self.tiles.beats) + 1 + self.waits
+
+    def words(self) -> Int64:
+        """For each step its beat; above it, whether its sum is complete; above that, whether there is a tile at all."""
+        beat, last = width_of(self.tiles.beats), self.tiles.last
+        words = np.zeros(self.steps, np.int64)
+        words[self.starts] = self.tiles.beat | last << beat | int(self.waits) << (beat + 1)
+        return words
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,43 +106,73 @@ class Dense(Op, name="dense"):
         outputs, inputs = self.weight.shape
         folded = product(distinct_lanes(outputs), distinct_lanes(inputs))
         layer = mac_layer(self.weight, self.bias, x, self.infer(x))
-        return kernel_choices(layer, ((pe, simd, folds(outputs, pe) * folds(inputs, simd)) for pe, simd in folded))
+        words = ((pe, simd, len(self._tiles(Kernel(pe, simd)).blocks)) for pe, simd in folded)
+        return kernel_choices(layer, words)
 
     def pipelined(self, kernel: Kernel, clock_mhz: float, x: TensorType) -> Kernel:
         return with_stages(kernel, kernel.simd, clock_mhz)
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
-        return x.pixels * folds(self.weight.shape[1], kernel.simd) * folds(len(self.bias), kernel.pe)
+        return x.pixels * Schedule(self._tiles(kernel)).steps
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
         return (kernel.simd,), kernel.pe
 
     def program(self, kernel: Kernel, x: TensorType) -> Program:
         path = self._datapath(kernel, x)
-        pixel = np.arange(x.pixels, dtype=np.int64)[:, None] * path.depth
-        reads = (pixel + np.arange(path.beats)).ravel()
-        writes = (pixel + np.arange(1, path.turns + 1) * path.beats - 1).ravel()
-        return Program(x.pixels * path.depth, (reads,), writes, path.latency)
+        schedule = Schedule(path.tiles)
+        pixel = np.arange(x.pixels, dtype=np.int64)[:, None] * schedule.steps
+        reads = (pixel + np.arange(path.tiles.beats)).ravel()
+        writes = (pixel + schedule.starts[path.tiles.ends - 1]).ravel()
+        return Program(x.pixels * schedule.steps, (reads,), writes, path.latency)
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         path, word = self._datapath(kernel, x), kernel.simd * x.bits
+        beats, turns = path.tiles.beats, path.turns
         parts = [*path.parts(), Part("register", 1, {"bits": word})]
-        parts += [Part("counter", 1, {"bits": width_of(count)}) for count in (path.beats, path.turns) if count > 1]
-        if path.turns > 1:
-            parts += buffer_parts(path.beats, word, kernel)
+        parts += [Part("counter", 1, {"bits": width_of(count)}) for count in (beats, turns) if count > 1]
+        if turns > 1:
+            parts += buffer_parts(beats, word, kernel)
             parts.append(Part("mux", 1, {"inputs": 2, "bits": word}))
+        if not path.tiles.complete:
+            schedule = Schedule(path.tiles)
+            parts.append(rom_part(schedule.steps, schedule.word_bits, Kernel()))
+            parts.append(Part("counter", 1, {"bits": width_of(schedule.steps)}))
+            parts.append(Part("comparator", 1, {"bits": width_of(beats)}))
         return tuple(parts)
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         path = self._datapath(kernel, x)
+        schedule = Schedule(path.tiles)
+        beats, words = path.tiles.beats, schedule.words().tolist()
         context = stream_params(kernel, (x,), self.lanes(kernel, x), path.layer.out) | path.params()
-        context["steps"] = self.steps(kernel, x)
-        context["buffer_ram_style"] = VERILOG_STYLE[buffer_style(path.beats, kernel.simd * x.bits, kernel)]
-        return context
+        return context | {
+            "steps": x.pixels * schedule.steps,
+            "in_beats": beats,
+            "in_beat_bits": width_of(beats),
+            "buffer_ram_style": VERILOG_STYLE[buffer_style(beats, kernel.simd * x.bits, kernel)],
+            "skips": not path.tiles.complete,
+            "waits": schedule.waits,
+            "pixel_steps": schedule.steps,
+            "pixel_step_bits": width_of(schedule.steps),
+            "order_bits": schedule.word_bits,
+            "order_words": [hex_literal(word, schedule.word_bits) for word in words],
+            "order_rom_style": VERILOG_STYLE[memory_style(schedule.steps, schedule.word_bits, Kernel())],
+            "order_beats": braces((schedule.words() & ((1 << width_of(beats)) - 1)).tolist()),
+            "order_tiles": braces(np.bincount(schedule.starts, minlength=schedule.steps).tolist()),
+            "order_last": braces((schedule.words() >> width_of(beats) & 1).tolist()),
+        }
+
+    def _tiles(self, kernel: Kernel) -> Tiles:
+        """The blocks of weights that have steps. Raises IntaglioError for an illegal kernel."""
+        outputs, inputs = self.weight.shape
+        if not 1 <= kernel.simd <= inputs:
+            raise IntaglioError(f"simd is {kernel.simd}, but there are {inputs} inputs", hint=f"choose 1 to {inputs}")
+        check_kernel(kernel, outputs, kernel.simd)
+        tiles = occupied(self.weight, kernel.pe, kernel.simd)
+        return tiles if tiles.pays(Schedule(tiles).steps) else Tiles.every(tiles.turns, tiles.beats)
 
     def _datapath(self, kernel: Kernel, x: TensorType) -> Datapath:
         """Raises IntaglioError for an illegal kernel."""
-        inputs = self.weight.shape[1]
-        if not 1 <= kernel.simd <= inputs:
-            raise IntaglioError(f"simd is {kernel.simd}, but there are {inputs} inputs", hint=f"choose 1 to {inputs}")
-        return Datapath(mac_layer(self.weight, self.bias, x, self.infer(x)), kernel)
+        tiles = self._tiles(kernel)
+        return Datapath(mac_layer(self.weight, self.bias, x, self.infer(x)), kernel, tiles)

@@ -19,10 +19,11 @@ from .window import Padding, Pair, Window
 class RowBuffer:
     """A RAM of `slots` image rows; row r lies in slot r mod `slots`. An image pixel takes `folds` beats.
 
-    Each output pixel takes `turns` passes over its window, an equal share of them over the beats of each of `groups` of
-    channels, one group after the other. While it is computed, beats are loaded as long as they overwrite no row that it
-    still needs; where its window is not there yet, the kernel only loads. When all is computed, the unread rest of the
-    frame is loaded, and the next frame starts from an empty buffer.
+    Each output pixel takes a pass over its window per output fold, an equal share of them over the beats of each of
+    `groups` of channels, one group after the other; `ends` says after how many steps each pass is over. While a pixel
+    is computed, beats are loaded as long as they overwrite no row that it still needs; where its window is not there
+    yet, the kernel only loads. When all is computed, the unread rest of the frame is loaded, and the next frame starts
+    from an empty buffer.
     """
 
     window: Window
@@ -31,8 +32,13 @@ class RowBuffer:
     out_rows: int
     out_columns: int
     folds: int
-    turns: int
+    ends: tuple[int, ...]
     groups: int = 1
+
+    @property
+    def turns(self) -> int:
+        """Passes."""
+        return len(self.ends)
 
     @property
     def slots(self) -> int:
@@ -52,11 +58,6 @@ class RowBuffer:
     def pass_folds(self) -> int:
         """Beats of a pixel that one pass reads."""
         return self.folds // self.groups
-
-    @property
-    def pass_steps(self) -> int:
-        """Steps of one pass over a window."""
-        return self.window.kernel[0] * self.window.kernel[1] * self.pass_folds
 
     @property
     def reach(self) -> Padding:
@@ -91,7 +92,7 @@ class RowBuffer:
         """Runs of loading (first step, how many), the first step of each output pixel, and the number of steps."""
         (span_rows, span_columns), (down, right_by) = self.window.span, self.window.stride
         top, _, left, _ = self.window.padding
-        pixel_steps = self.turns * self.pass_steps
+        pixel_steps = self.ends[-1]
         loads: list[tuple[int, int]] = []
         starts: list[int] = []
         step = loaded = 0
@@ -121,7 +122,7 @@ def _row_buffer_program(buffer: RowBuffer, latency: int) -> Program:
     loads, starts, steps = buffer.loads_and_starts()
     first, count = np.array(loads, dtype=np.int64).T
     reads = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
-    ends = np.arange(1, buffer.turns + 1) * buffer.pass_steps - 1
+    ends = np.array(buffer.ends, dtype=np.int64) - 1
     writes = (np.array(starts, dtype=np.int64)[:, None] + ends).ravel()
     return Program(steps, (_fixed(reads),), _fixed(writes), latency)
 

@@ -64,21 +64,74 @@ def test_keeping_channels_equals_masking_them(case: tuple[Dense, TensorType], da
     assert (op.keep((kept,), left).run(x[..., kept]) == op.run(masked)[..., left]).all()
 
 
+def weight_bits(op: Dense) -> int:
+    """Of two's complement, two at least."""
+    return next(n for n in range(2, 64) if -(1 << n - 1) <= op.weight.min() and op.weight.max() < 1 << n - 1)
+
+
+def tiles(op: Dense, kernel: Kernel) -> list[list[int]]:
+    """For each output fold, the beats whose block of weights is not all zero; the first where there is none."""
+    rows, (outputs, inputs) = op.weight.tolist(), op.weight.shape
+    result = []
+    for first in range(0, outputs, kernel.pe):
+        starts = enumerate(range(0, inputs, kernel.simd))
+        used = [b for b, k in starts if any(any(r[k : k + kernel.simd]) for r in rows[first : first + kernel.pe])]
+        result.append(used or [0])
+    return result
+
+
+def schedule(turns: list[list[int]], beats: int) -> tuple[int, list[int]]:
+    """The steps of a pixel, and those in which a sum is complete: a beat a step, a tile when its beat has come."""
+    step, writes = 0, []
+    for turn in turns:
+        for beat in turn:
+            step = max(step, beat) + 1
+        writes.append(step - 1)
+    return max(step, beats), writes
+
+
 @given(layers(), st.data())
-def test_the_program_reads_once_and_writes_after_each_fold(case: tuple[Dense, TensorType], data: st.DataObject) -> None:
+def test_the_program_is_that_of_the_machine(case: tuple[Dense, TensorType], data: st.DataObject) -> None:
     op, kind = case
     kernel = data.draw(st.sampled_from(list(op.kernels(kind))))
     program = op.program(kernel, kind)
     assert op.steps(kernel, kind) == program.steps
     beats, turns = -(-kind.channels // kernel.simd), -(-len(op.bias) // kernel.pe)
-    reads, writes, step = [], [], 0
-    for _ in range(kind.pixels):
-        for turn in range(turns):
-            for beat in range(beats):
-                reads += [step] * (turn == 0)
-                writes += [step] * (beat == beats - 1)
-                step += 1
-    assert (program.steps, program.reads[0].tolist(), program.writes.tolist()) == (step, reads, writes)
+    every, skipping = [list(range(beats))] * turns, tiles(op, kernel)
+    steps, ends = schedule(skipping, beats)
+    saved, words = beats * turns - steps, beats * turns - sum(map(len, skipping))
+    word = kernel.pe * kernel.simd * weight_bits(op)
+    if saved == 0 or (saved * 8 < beats * turns and words * word < 16 * steps):
+        steps, ends = schedule(every, beats)
+        assert steps == beats * turns
+    pixels = range(0, steps * kind.pixels, steps)
+    assert program.steps == steps * kind.pixels
+    assert program.reads[0].tolist() == [start + beat for start in pixels for beat in range(beats)]
+    assert program.writes.tolist() == [start + end for start in pixels for end in ends]
+
+
+def test_a_tile_of_zeros_has_neither_a_step_nor_a_word() -> None:
+    """Half of all tiles, and a whole output fold, whose bias still takes a step."""
+    weight = np.ones((16, 32), np.int64)
+    weight[0:4, 8:16] = weight[4:8, 0:24] = weight[8:12] = weight[12:16, 24:] = 0
+    kind, kernel = TensorType.integer((32,), 0, 15), Kernel(4, 8)
+    op = Dense(as_integers(weight), as_integers(np.arange(16)))
+    assert op.program(kernel, kind).writes.tolist() == [3, 4, 5, 8]  # the third beat waits for none, the fourth comes
+    assert op.steps(kernel, kind) == 9
+    assert Part("rom_lutram", 1, {"depth": 8, "width": 4 * 8 * 2}) in op.parts(kernel, kind)
+    full = Dense(as_integers(np.ones((16, 32))), op.bias)
+    assert full.steps(kernel, kind) == 16
+    assert Part("rom_lutram", 1, {"depth": 16, "width": 4 * 8 * 2}) in full.parts(kernel, kind)
+
+
+def test_little_to_skip_is_not_skipped() -> None:
+    """One weight of thirty-two: an order of steps would take more memory than the weight."""
+    weight = np.ones((8, 4), np.int64)
+    weight[3, 2] = 0
+    kind = TensorType.integer((4,), 0, 15)
+    assert Dense(as_integers(weight), as_integers(np.zeros(8))).steps(Kernel(1, 1), kind) == 32
+    weight[4:8, 2] = 0
+    assert Dense(as_integers(weight), as_integers(np.zeros(8))).steps(Kernel(1, 1), kind) == 27
 
 
 def test_choices_are_legal_kernels_of_all_folds() -> None:

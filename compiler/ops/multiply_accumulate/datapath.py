@@ -31,6 +31,7 @@ from ..hardware import (
 )
 from .forms import FORMS, Form
 from .layer import MacLayer
+from .tiles import Tiles
 from .trees import constant_sizes, constant_tree_registers, tree_adders, tree_registers
 
 LATENCY = 2
@@ -91,17 +92,18 @@ def folded_weights(weight: Int64, kernel: Kernel) -> Int64:
 
 @dataclass(frozen=True, eq=False)
 class Datapath:
-    """A layer with a kernel. kernel.simd counts the inputs of each output; `side` groups of channels lie side by side.
+    """A layer with a kernel. kernel.simd counts the inputs of each output; `side` groups of channels lie side by side;
+    `tiles` are the blocks of weights that it steps over.
 
-    Raises IntaglioError for an illegal kernel.
+    Raises IntaglioError for a multiplier that is not for such a layer; for the rest, see `check_kernel`.
     """
 
     layer: MacLayer
     kernel: Kernel
+    tiles: Tiles
     side: int = 1
 
     def __post_init__(self) -> None:
-        check_kernel(self.kernel, len(self.layer.bias), self.kernel.simd)
         if refused := self.form.refusal(self):
             raise IntaglioError(refused[0], hint=refused[1])
 
@@ -112,20 +114,17 @@ class Datapath:
     @property
     def turns(self) -> int:
         """Output folds."""
-        return folds(len(self.layer.bias), self.kernel.pe)
+        return self.tiles.turns
 
     @property
     def beats(self) -> int:
-        """Steps of an output fold."""
-        inputs = self.layer.weight.shape[-1]
-        if self.kernel.simd > inputs:
-            return 1
-        return self.layer.weight[0].size // inputs * folds(inputs, self.kernel.simd)
+        """Most steps of an output fold."""
+        return self.tiles.longest
 
     @property
     def depth(self) -> int:
         """Weight words."""
-        return self.turns * self.beats
+        return len(self.tiles.blocks)
 
     @property
     def constant(self) -> bool:
@@ -162,11 +161,16 @@ class Datapath:
         flagged = self.form.flags_spare or self.form.word(self.layer).bits == 1
         return _Spare.of(self.layer.weight, self.kernel) if flagged else _Spare(0, 0, 1)
 
+    @cached_property
+    def _codes(self) -> Int64:
+        """The weights as they lie in memory: (words, pe, simd)."""
+        blocks = folded_weights(self.layer.weight, self.kernel).reshape(-1, self.kernel.pe, self.kernel.simd)
+        return self.form.codes(self.layer, blocks[self.tiles.blocks])
+
     def words(self) -> tuple[list[int], int]:
         """The words of the weight memory and their width."""
         word = self.form.word(self.layer)
-        blocks = folded_weights(self.layer.weight, self.kernel).reshape(-1, self.kernel.pe, self.kernel.simd)
-        packed = [pack(block.ravel(), word.bits) for block in self.form.codes(self.layer, blocks)]
+        packed = [pack(block.ravel(), word.bits) for block in self._codes]
         width = self.kernel.pe * self.kernel.simd * word.bits
         for short in self._spare.flags(self):
             packed = [value | int(is_short) << width for value, is_short in zip(packed, short, strict=True)]
@@ -183,7 +187,6 @@ class Datapath:
         layer, kernel, form, spare = self.layer, self.kernel, self.form, self._spare
         word = form.word(layer)
         words, width = self.words()
-        codes = form.codes(layer, folded_weights(layer.weight, kernel).reshape(-1, kernel.pe, kernel.simd))
         padded = np.zeros(self.turns * kernel.pe, np.int64)
         padded[: len(layer.bias)] = _wrapped(self.start, self.bias_bits)
         biases = padded.reshape(self.turns, kernel.pe)
@@ -194,7 +197,6 @@ class Datapath:
             "beats": self.beats,
             "turn_bits": width_of(self.turns),
             "beat_bits": width_of(self.beats),
-            "steps_per_pixel": self.depth,
             "stages": kernel.stages,
             "delay": self.delay,
             "terms": kernel.simd,
@@ -206,7 +208,7 @@ class Datapath:
             "full_outputs": kernel.pe - spare.outputs,
             "short_terms": braces([int(short) for short in short_terms]),
             "short_outputs": braces([int(short) for short in short_outputs]),
-            "weights": braces(codes.tolist()),
+            "weights": braces(self._codes.tolist()),
             "weight_type": f"ap_{'' if word.signed else 'u'}int<{word.bits}>",
             "weight_bits": word.bits,
             "weight_plain": plain_integer(word.bits + (not word.signed)),
@@ -280,8 +282,8 @@ class _Spare:
 
     def words(self, datapath: Datapath) -> tuple[Array, Array]:
         """For each weight word, whether its spare terms and its spare outputs are there and not to be counted."""
-        step = np.arange(datapath.depth)
-        return step % self.folds == self.folds - 1, step >= (datapath.turns - 1) * datapath.beats
+        block = datapath.tiles.blocks
+        return block % self.folds == self.folds - 1, block >= (datapath.turns - 1) * datapath.tiles.beats
 
     def flags(self, datapath: Datapath) -> list[Array]:
         """Those of them that the memory holds."""

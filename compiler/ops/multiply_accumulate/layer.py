@@ -65,13 +65,13 @@ class MacLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class _Same:
+class SameArray:
     """An array as the key of a cache, which keeps it alive: equal to itself alone."""
 
     array: Int64
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.array is self.array
+        return isinstance(other, SameArray) and other.array is self.array
 
     def __hash__(self) -> int:
         return id(self.array)
@@ -79,9 +79,9 @@ class _Same:
 
 def mac_layer(weight: Int64, bias: Int64, x: TensorType, out: TensorType) -> MacLayer:
     """The layer of these arrays, made once."""
-    return _layer(_Same(weight), _Same(bias), x, out)
+    return _layer(SameArray(weight), SameArray(bias), x, out)
 
 
 @lru_cache(maxsize=64)
-def _layer(weight: _Same, bias: _Same, x: TensorType, out: TensorType) -> MacLayer:
+def _layer(weight: SameArray, bias: SameArray, x: TensorType, out: TensorType) -> MacLayer:
     return MacLayer(weight.array, bias.array, x, out)
