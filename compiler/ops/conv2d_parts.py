@@ -61,10 +61,20 @@ class Order:
     tiles: Tiles
 
     @property
-    def fields(self) -> tuple[tuple[Int64, int], ...]:
-        """Numbers and their bits, the lowest first: the address behind that of the window's first pixel; its row and
-        column in the window, where it may lie in padding; whether the sum is complete, unless there is one step only.
+    def bits(self) -> tuple[int, ...]:
+        """Of each number, the lowest first: the address behind that of the window's first pixel; its row and column in
+        the window, where it may lie in padding; whether the sum is complete, unless there is one step only.
         """
+        span = map(width_of, self.form.window.span)
+        return (width_of(self.form.depth), *(span if self.pads else ()), *((1,) if len(self.tiles.blocks) > 1 else ()))
+
+    @property
+    def pads(self) -> bool:
+        return any(self.form.reach)
+
+    @property
+    def fields(self) -> tuple[Int64, ...]:
+        """The numbers: the address, row, column and whether the sum is complete, all of them."""
         form, window = self.form, self.form.window
         turn, beat = np.divmod(self.tiles.blocks, self.tiles.beats)
         position, fold = np.divmod(beat, form.pass_folds)
@@ -72,43 +82,33 @@ class Order:
         column = position % window.kernel[1] * window.dilation[1]
         group = turn // (form.turns // form.groups)
         place = row * form.row_words + column * form.folds + group * form.pass_folds + fold
-        inside = ((row, width_of(window.span[0])), (column, width_of(window.span[1]))) if any(form.reach) else ()
-        complete = ((self.tiles.last, 1),) if len(turn) > 1 else ()
-        return ((place % form.depth, width_of(form.depth)), *inside, *complete)
-
-    @property
-    def word_bits(self) -> int:
-        return sum(bits for _, bits in self.fields)
+        return place % form.depth, row, column, self.tiles.last
 
     def params(self) -> dict[str, Any]:
-        form, fields, bits = self.form, self.fields, self.word_bits
+        form, bits = self.form, self.bits
+        place, row, column, last = self.fields
         (top, _, left, _), (down, right) = form.window.padding, form.window.stride
-        words, starts = np.zeros(len(self.tiles.blocks), np.int64), [0]
-        for numbers, size in fields:
-            words |= numbers << starts[-1]
-            starts.append(starts[-1] + size)
-        inside = {}
-        if any(form.reach):
-            rows, columns = fields[1:3]
-            inside = {
-                "order_row_at": starts[1],
-                "order_row_bits": rows[1],
-                "order_rows": braces(rows[0].tolist()),
-                "order_column_at": starts[2],
-                "order_column_bits": columns[1],
-                "order_columns": braces(columns[0].tolist()),
-            }
+        words, low = np.zeros(len(place), np.int64), 0
+        for numbers, size in zip((place, *((row, column) if self.pads else ()), last), bits, strict=False):
+            words |= numbers << low
+            low += size
         return {
-            "order_bits": bits,
-            "order_words": [hex_literal(int(word), bits) for word in words],
-            "order_rom_style": VERILOG_STYLE[memory_style(len(words), bits, Kernel())],
-            "order_address_bits": fields[0][1],
-            "order_places": braces(fields[0][0].tolist()),
-            "order_last": braces(self.tiles.last.tolist()),
+            "order_bits": sum(bits),
+            "order_words": [hex_literal(int(word), sum(bits)) for word in words],
+            "order_rom_style": VERILOG_STYLE[memory_style(len(words), sum(bits), Kernel())],
+            "order_address_bits": bits[0],
+            "order_row_at": bits[0],
+            "order_row_bits": width_of(form.window.span[0]),
+            "order_column_at": bits[0] + width_of(form.window.span[0]),
+            "order_column_bits": width_of(form.window.span[1]),
+            "order_places": braces(place.tolist()),
+            "order_rows": braces(row.tolist()),
+            "order_columns": braces(column.tolist()),
+            "order_last": braces(last.tolist()),
             "origin_start": (form.slot_start(-top) - left * form.folds) % form.depth,
             "window_move": right * form.folds % form.depth,
             "row_move": form.slot_start(down),
-        } | inside
+        }
 
 
 def row_parts(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> Parts:
@@ -162,7 +162,7 @@ def _order_parts(order: Order) -> Parts:
     form, tiles = order.form, len(order.tiles.blocks)
     row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
     parts = [
-        rom_part(tiles, order.word_bits, Kernel()),
+        rom_part(tiles, sum(order.bits), Kernel()),
         Part("counter", 1, {"bits": width_of(tiles)}),
         Part("register", 3, {"bits": address}),
         Part("adder", 4, {"bits": address}),
@@ -170,7 +170,7 @@ def _order_parts(order: Order) -> Parts:
         Part("mux", 2, {"inputs": 2, "bits": address}),
         Part("register", 1, {"bits": 2}),  # is there a step, is its sum complete
     ]
-    if any(form.reach):
+    if order.pads:
         parts += [Part("adder", 1, {"bits": bits}) for bits in (row, column)]
         parts += [Part("register", 1, {"bits": bits}) for bits in (row, column)]
     return tuple(parts)

@@ -12,7 +12,7 @@ from intaglio.ops.netlist import elaborate
 
 def test_links_never_take_the_name_of_a_node() -> None:
     """A network whose nodes are called as the fork, the width converter and the channels of another would be."""
-    dense = Dense(np.eye(4, dtype=np.int64), np.zeros(4, np.int64))
+    dense = Dense(np.ones((4, 4), dtype=np.int64), np.zeros(4, np.int64))
     names = ("a", "a_fork", "a_to_a_fork0", "a__fork")
     nodes = (
         Node(names[0], dense, ("x",)),

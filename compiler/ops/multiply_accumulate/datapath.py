@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -149,7 +149,7 @@ class Datapath:
     @cached_property
     def start(self) -> Int64:
         """What each output's sum starts from."""
-        return self.layer.bias + self.form.constants(self.layer)
+        return _start(self.form, self.layer)
 
     @cached_property
     def bias_bits(self) -> int:
@@ -260,6 +260,12 @@ class Datapath:
             parts.append(Part("register", self.delay, {"bits": width_of(self.turns)}))
             parts.append(Part("rom_lutram", 1, {"depth": self.turns, "width": pe * self.bias_bits}))
         return tuple(parts)
+
+
+@lru_cache(maxsize=64)
+def _start(form: Form, layer: MacLayer) -> Int64:
+    """Made once for all folds of a layer."""
+    return layer.bias + form.constants(layer)
 
 
 @dataclass(frozen=True, slots=True)
