@@ -107,7 +107,7 @@ class Conv2d(Op, name="conv2d"):
             lanes = self._group_lanes([count for count in distinct_lanes(self.groups) if count > 1])
         else:
             lanes = self._lanes(distinct_lanes(len(self.bias)), distinct_lanes(x.channels))
-        layer = mac_layer(self.weight, self.bias, x, self.infer(x))
+        layer = mac_layer(self, x)
         return kernel_choices(layer, ((pe, simd, len(self._tiles(Kernel(pe, simd)).blocks)) for pe, simd in lanes))
 
     def pipelined(self, kernel: Kernel, clock_mhz: float, x: TensorType) -> Kernel:
@@ -156,7 +156,7 @@ class Conv2d(Op, name="conv2d"):
 
     def _datapath(self, kernel: Kernel, x: TensorType) -> Datapath:
         """Its simd is the terms of each output, and its tree may hold fewer registers."""
-        terms, layer = self._terms(kernel), mac_layer(self.weight, self.bias, x, self.infer(x))
+        terms, layer = self._terms(kernel), mac_layer(self, x)
         mac = replace(kernel, simd=terms, stages=min(kernel.stages, (terms - 1).bit_length() + 1))
         return Datapath(layer, mac, self._tiles(kernel), self._side(kernel))
 

@@ -105,7 +105,7 @@ class Dense(Op, name="dense"):
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         outputs, inputs = self.weight.shape
         folded = product(distinct_lanes(outputs), distinct_lanes(inputs))
-        layer = mac_layer(self.weight, self.bias, x, self.infer(x))
+        layer = mac_layer(self, x)
         words = ((pe, simd, len(self._tiles(Kernel(pe, simd)).blocks)) for pe, simd in folded)
         return kernel_choices(layer, words)
 
@@ -175,4 +175,4 @@ class Dense(Op, name="dense"):
     def _datapath(self, kernel: Kernel, x: TensorType) -> Datapath:
         """Raises IntaglioError for an illegal kernel."""
         tiles = self._tiles(kernel)
-        return Datapath(mac_layer(self.weight, self.bias, x, self.infer(x)), kernel, tiles)
+        return Datapath(mac_layer(self, x), kernel, tiles)

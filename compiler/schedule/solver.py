@@ -1,119 +1,190 @@
-"""The smallest interval that fits a board, or the cheapest design that reaches an interval.
+"""The smallest interval that fits a board, or the cheapest design that reaches a rate or a latency.
 
-For a given interval every node independently takes its cheapest kernel that is fast enough, so the total cost falls
-as the interval grows, and the smallest interval that fits is found by bisection over the intervals that kernels have.
-Cost: the sum of the shares of the board that a kernel takes. Links are priced with the whole netlist, at the end.
+Kernels and the converters between them are chosen by `selection.cheapest`: for a given interval its answer is optimal
+under the prices, with FIFOs of the least depth. The smallest interval that fits is found by bisection over the
+intervals that kernels have (what fits at one interval fits at any larger one). The netlist is then elaborated and
+priced as it is, deep FIFOs included; where these take more than the program knew, the budget of the program shrinks by
+as much and it is asked again.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from ..errors import IntaglioError
 from ..estimate.cycles import count_cycles, fifo_depths
 from ..estimate.resources import Resources
-from ..ir import Graph, Kernel, Node, Parts
+from ..ir import Graph, Kernel
 from ..ir.schedule import Schedule
 from ..ops.netlist import Netlist, elaborate
+from .options import Options, Price, options
+from .selection import cheapest
 
-
-@dataclass(frozen=True)
-class Choice:
-    """One kernel of one node: its interval alone and its share of the board."""
-
-    steps: int
-    cost: float
-    kernel: Kernel
+TRIES = 4
+"""How often a budget is shrunk by what FIFOs take beyond their least depth."""
 
 
 def solve(
     graph: Graph,
-    price: Callable[[Parts], Resources],
+    price: Price,
     total: Callable[[Netlist], Resources],
     capacity: Resources,
     *,
     clock_mhz: float,
     target_interval: int | None = None,
+    target_latency: int | None = None,
+    strategy: str = "auto",
+    fixed: Mapping[str, Kernel] | None = None,
 ) -> Netlist:
-    """The fastest netlist within `capacity`, or the cheapest with an interval of `target_interval` cycles at most.
+    """The fastest netlist within `capacity`, or the cheapest with the interval and the latency asked for, in cycles.
+
+    strategy: `auto`, or `adders` or `da4ml` for everything unrolled. fixed: kernels given by hand, by node.
 
     Raises:
-        IntaglioError: where not even the smallest design fits, or the target cannot be met; it says what binds.
+        IntaglioError: where not even the smallest design fits, or a target cannot be met; it says what binds.
     """
     if not graph.nodes:
         raise IntaglioError("the network has no operators: there is nothing to build", where="compile")
-    choices = {node.name: _choices(graph, node, price, capacity, clock_mhz) for node in graph.nodes}
-    floor = max(options[-1].steps for options in choices.values())
+    if unknown := sorted(set(fixed or {}) - {node.name for node in graph.nodes}):
+        raise IntaglioError(f"there is no node {unknown[0]!r} to give a kernel", where="folding")
+    choices = options(graph, price, clock_mhz=clock_mhz, strategy=strategy, fixed=fixed)
+    search = _Search(choices, total, capacity)
+    if target_latency is not None:
+        return _within_latency(search, target_latency, target_interval)
     if target_interval is not None:
-        if floor > target_interval:
-            slow = max(choices, key=lambda name: choices[name][-1].steps)
-            raise IntaglioError(
-                f"no design reaches an interval of {target_interval} cycles",
-                where=slow,
-                other=f"its fastest kernel takes {floor} cycles a frame",
-                hint="lower target_fps, or raise clock_mhz",
-            )
-        netlist = _build(graph, choices, target_interval)
-        used = total(netlist)
-        if not used <= capacity:
-            raise IntaglioError(
-                f"the cheapest design with an interval of {target_interval} cycles does not fit",
-                where="target_fps",
-                other=excess(used, capacity),
-                hint="lower target_fps, raise budget, or take a larger board",
-            )
+        return _within_interval(search, target_interval)
+    return search.best(search.intervals)
+
+
+def _within_interval(search: _Search, interval: int) -> Netlist:
+    """The cheapest design of at most so many cycles between frames."""
+    if search.floor > interval:
+        raise IntaglioError(
+            f"no design reaches an interval of {interval} cycles",
+            where=search.slowest,
+            other=f"its fastest kernel takes {search.floor} cycles a frame",
+            hint="lower target_fps, or raise clock_mhz",
+        )
+    if (netlist := search.at(interval)) is not None:
         return netlist
-    intervals = sorted({choice.steps for options in choices.values() for choice in options if choice.steps >= floor})
-    found: dict[int, Netlist] = {}
+    wanted = f"the cheapest design with an interval of {interval} cycles does not fit"
+    later = [cycles for cycles in search.intervals if cycles > interval]
+    raise IntaglioError(
+        wanted,
+        where="target_fps",
+        other=search.excess(interval) + search.instead(later),
+        hint="lower target_fps, raise budget, or take a larger board",
+    )
 
-    def fits(interval: int) -> bool:
-        found[interval] = _build(graph, choices, interval)
-        return total(found[interval]) <= capacity
 
-    index = bisect_left(intervals, True, key=fits)
-    if index == len(intervals):
-        smallest = total(found[intervals[-1]])
+def _within_latency(search: _Search, latency: int, interval: int | None) -> Netlist:
+    """The cheapest design found of at most so many cycles from a frame's first input beat to its last output beat.
+
+    Latency falls with the interval, but for details: the largest interval at which the cheapest design is quick enough
+    is taken.
+    """
+    if interval is not None and search.floor > interval:
+        return _within_interval(search, interval)
+    tried = [cycles for cycles in search.intervals if interval is None or cycles <= interval] or [search.floor]
+    if interval is not None:
+        tried = [cycles for cycles in tried if cycles < interval] + [interval]
+    quickest = None
+
+    def too_slow(cycles: int) -> bool:
+        netlist = search.at(cycles)
+        return netlist is not None and count_cycles(netlist).latency > latency
+
+    index = bisect_left(tried, True, key=too_slow)
+    for cycles in reversed(tried[:index]):
+        if (netlist := search.at(cycles)) is not None:
+            return netlist
+    for cycles in tried:
+        if (quickest := search.at(cycles)) is not None:
+            break
+    least = f"the quickest design found takes {count_cycles(quickest).latency}" if quickest else "no quicker one fits"
+    raise IntaglioError(
+        f"no design reaches a latency of {latency} cycles",
+        where="target_latency_us",
+        other=least,
+        hint="raise target_latency_us, clock_mhz or budget, or take a larger board",
+    )
+
+
+@dataclass
+class _Search:
+    """Designs by interval, each found once."""
+
+    choices: Options
+    total: Callable[[Netlist], Resources]
+    capacity: Resources
+
+    def __post_init__(self) -> None:
+        self.found: dict[int, Netlist | None] = {}
+        fastest = {name: min(c.steps for c in listed) for name, listed in self.choices.choices.items()}
+        self.slowest = max(fastest, key=lambda name: fastest[name])
+        self.floor = fastest[self.slowest]
+        steps = {c.steps for listed in self.choices.choices.values() for c in listed}
+        self.intervals = sorted({*(s for s in steps if s > self.floor), self.floor})
+
+    def best(self, intervals: list[int]) -> Netlist:
+        """The one with the smallest of these intervals that fits."""
+        index = bisect_left(intervals, True, key=lambda cycles: self.at(cycles) is not None)
+        if index < len(intervals) and (netlist := self.at(intervals[index])) is not None:
+            return netlist
         raise IntaglioError(
             "not even the smallest design fits the budget",
             where="budget",
-            other=excess(smallest, capacity),
+            other=self.excess(intervals[-1]),
             hint="prune more, use fewer bits, raise budget, or take a larger board",
         )
-    return found.get(intervals[index]) or _build(graph, choices, intervals[index])
+
+    def at(self, interval: int) -> Netlist | None:
+        """The cheapest design of at most that interval; None where none fits."""
+        if interval not in self.found:
+            self.found[interval] = self._at(interval)
+        return self.found[interval]
+
+    def _at(self, interval: int) -> Netlist | None:
+        budget = capacity = np.array(tuple(self.capacity))
+        for _ in range(TRIES):
+            selection = cheapest(self.choices, interval, budget)
+            if selection is None:
+                return None
+            netlist = self._build(selection.kernels)
+            used = np.array(tuple(self.total(netlist)))
+            if (used <= capacity).all():
+                return netlist
+            more = np.maximum(used - selection.cost, 0)
+            budget = np.minimum(budget, np.maximum(capacity - more, 0))
+        return None
+
+    def _build(self, kernels: Mapping[str, Kernel]) -> Netlist:
+        return with_depths(elaborate(self.choices.graph, Schedule(dict(kernels))))
+
+    def excess(self, interval: int) -> str:
+        """Which resources bind at that interval, and by how much."""
+        selection = cheapest(self.choices, interval, np.array(tuple(self.capacity)) * 1e6)
+        if selection is None:
+            return "no kernels fit"
+        return excess(self.total(self._build(selection.kernels)), self.capacity)
+
+    def instead(self, intervals: list[int]) -> str:
+        """The best that is."""
+        try:
+            best = self.best(intervals) if intervals else None
+        except IntaglioError:
+            best = None
+        return f"; the best that fits takes {count_cycles(best).interval} cycles" if best else ""
 
 
 def with_depths(netlist: Netlist) -> Netlist:
     """The same netlist with the FIFO depths that its full rate needs."""
     depths = fifo_depths(netlist, count_cycles(netlist).interval)
     return elaborate(netlist.graph, replace(netlist.schedule, depths=depths))
-
-
-def _build(graph: Graph, choices: dict[str, list[Choice]], interval: int) -> Netlist:
-    kernels = {
-        name: min((c for c in options if c.steps <= interval), key=lambda c: c.cost).kernel
-        for name, options in choices.items()
-    }
-    return with_depths(elaborate(graph, Schedule(kernels)))
-
-
-def _choices(
-    graph: Graph, node: Node, price: Callable[[Parts], Resources], capacity: Resources, clock_mhz: float
-) -> list[Choice]:
-    """The kernels worth having: each faster than all that cost less, slowest first."""
-    ins = graph.input_types(node)
-    found = []
-    for kernel in node.op.choices(*ins):
-        staged = node.op.pipelined(kernel, clock_mhz, *ins)
-        share = sum(price(node.op.parts(staged, *ins)).shares(capacity).values())
-        found.append(Choice(node.op.steps(staged, *ins), share, staged))
-    found.sort(key=lambda c: (c.cost, c.steps))
-    best: list[Choice] = []
-    for choice in found:
-        if not best or choice.steps < best[-1].steps:
-            best.append(choice)
-    return best
 
 
 def excess(used: Resources, capacity: Resources) -> str:

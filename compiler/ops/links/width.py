@@ -10,6 +10,7 @@ Each step reads a beat if less is held than the next output beat takes, and issu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,24 @@ class Step(NamedTuple):
     left: int
 
 
+@lru_cache(maxsize=4096)
+def _pixel(channels: int, from_lanes: int, to_lanes: int) -> tuple[Step, ...]:
+    unread = unissued = channels
+    held, steps = 0, []
+    while unissued:
+        wanted, fill = min(to_lanes, unissued), held
+        reads = held < wanted
+        if reads:
+            held += min(from_lanes, unread)
+            unread -= held - fill
+        issues = held >= wanted
+        if issues:
+            held -= wanted
+            unissued -= wanted
+        steps.append(Step(reads, issues, fill, held))
+    return tuple(steps)
+
+
 @dataclass(frozen=True, slots=True)
 class Width(Link):
     """Three forms: `narrow` shifts a beat out in pieces, `widen` collects beats in the output register, `any` holds
@@ -49,22 +68,13 @@ class Width(Link):
             return "widen"
         return "narrow" if self.from_lanes % self.to_lanes == 0 else "any"
 
-    def pixel(self) -> list[Step]:
+    def pixel(self) -> tuple[Step, ...]:
         """The steps of one pixel."""
-        unread = unissued = self.tensor.channels
-        held, steps = 0, []
-        while unissued:
-            wanted, fill = min(self.to_lanes, unissued), held
-            reads = held < wanted
-            if reads:
-                held += min(self.from_lanes, unread)
-                unread -= held - fill
-            issues = held >= wanted
-            if issues:
-                held -= wanted
-                unissued -= wanted
-            steps.append(Step(reads, issues, fill, held))
-        return steps
+        return _pixel(self.tensor.channels, self.from_lanes, self.to_lanes)
+
+    @property
+    def steps(self) -> int:
+        return self.tensor.pixels * len(self.pixel())
 
     def program(self) -> Program:
         pixel = self.pixel()
@@ -121,23 +131,26 @@ class Width(Link):
         return self.form == "any" or self.tensor.channels % whole != 0
 
     def parts(self) -> Parts:
-        context, bits = self.params(), self.tensor.bits
+        pixel, bits = self.pixel(), self.tensor.bits
         wide, narrow = max(self.from_lanes, self.to_lanes) * bits, min(self.from_lanes, self.to_lanes) * bits
+        spare = folds(self.tensor.channels, self.from_lanes) * self.from_lanes - self.tensor.channels
         parts = [Part("control")]
-        if self._counts_steps() and context["steps"] > 1:
-            parts.append(Part("counter", 1, {"bits": context["step_bits"]}))
-        if context["spare"]:
-            parts.append(Part("mask", 1, {"bits": context["spare"] * bits}))
+        if self._counts_steps() and len(pixel) > 1:
+            parts.append(Part("counter", 1, {"bits": width_of(len(pixel))}))
+        if spare:
+            parts.append(Part("mask", 1, {"bits": spare * bits}))
         if self.form == "any":
-            held, places = context["buffer"] * bits, len(context["fills"])
-            parts.append(Part("register", 1, {"bits": context["out_width"] + held}))
-            if places > 1:
-                parts.append(Part("mux", 1, {"inputs": places, "bits": context["hold"] * bits}))
+            held = max(1, *(step.left for step in pixel)) * bits
+            fills = {step.fill for step in pixel if step.reads}
+            hold = max(self.to_lanes, *(fill + self.from_lanes for fill in fills)) * bits
+            parts.append(Part("register", 1, {"bits": self.to_lanes * bits + held}))
+            if len(fills) > 1:
+                parts.append(Part("mux", 1, {"inputs": len(fills), "bits": hold}))
             parts.append(Part("mux", 1, {"inputs": 2, "bits": held}))
             return tuple(parts)
         parts.append(Part("register", 1, {"bits": wide}))
-        if context["slots"] > 1:
-            parts.append(Part("counter", 1, {"bits": context["slot_bits"]}))
+        if wide > narrow:
+            parts.append(Part("counter", 1, {"bits": width_of(wide // narrow)}))
         if self.form == "narrow":
             parts.append(Part("mux", 1, {"inputs": 2, "bits": wide - narrow}))
         return tuple(parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -65,23 +66,24 @@ class MacLayer:
 
 
 @dataclass(frozen=True, eq=False)
-class SameArray:
-    """An array as the key of a cache, which keeps it alive: equal to itself alone."""
+class Same:
+    """An object as the key of a cache, which keeps it alive: equal to itself alone."""
 
-    array: Int64
+    value: Any
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, SameArray) and other.array is self.array
+        return isinstance(other, Same) and other.value is self.value
 
     def __hash__(self) -> int:
-        return id(self.array)
+        return id(self.value)
 
 
-def mac_layer(weight: Int64, bias: Int64, x: TensorType, out: TensorType) -> MacLayer:
-    """The layer of these arrays, made once."""
-    return _layer(SameArray(weight), SameArray(bias), x, out)
+def mac_layer(op: Any, x: TensorType) -> MacLayer:
+    """The layer that an operator (its `weight`, its `bias`) is on an input of this type, made once."""
+    return _layer(Same(op), x)
 
 
 @lru_cache(maxsize=64)
-def _layer(weight: SameArray, bias: SameArray, x: TensorType, out: TensorType) -> MacLayer:
-    return MacLayer(weight.array, bias.array, x, out)
+def _layer(same: Same, x: TensorType) -> MacLayer:
+    op = same.value
+    return MacLayer(op.weight, op.bias, x, op.infer(x))

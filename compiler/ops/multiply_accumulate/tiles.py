@@ -13,7 +13,7 @@ import numpy as np
 
 from ...ir import Int64
 from ..hardware import folds, weight_type
-from .layer import SameArray
+from .layer import Same
 
 SEQUENCER_BITS = 16
 """About what a step's place in the order takes in memory."""
@@ -76,12 +76,12 @@ class Tiles:
 
 def occupied(weight: Int64, pe: int, simd: int) -> Tiles:
     """The blocks that are not all zero; a turn that has none keeps its first. weight: (outputs, ..., inputs)."""
-    return _occupied(SameArray(weight), pe, simd)
+    return _occupied(Same(weight), pe, simd)
 
 
 @lru_cache(maxsize=256)
-def _occupied(key: SameArray, pe: int, simd: int) -> Tiles:
-    weight, counts = key.array, _counts(key)
+def _occupied(key: Same, pe: int, simd: int) -> Tiles:
+    weight, counts = key.value, _counts(key)
     outputs, inputs = weight.shape[0], weight.shape[-1]
     turns, beats = folds(outputs, pe), weight[0].size // inputs * folds(inputs, simd)
     if counts is None:
@@ -95,11 +95,11 @@ def _occupied(key: SameArray, pe: int, simd: int) -> Tiles:
 
 
 @lru_cache(maxsize=16)
-def _counts(key: SameArray) -> Int64 | None:
+def _counts(key: Same) -> Int64 | None:
     """How many weights are not zero among the first outputs and inputs, at each position: (outputs + 1, positions,
     inputs + 1); None if all are.
     """
-    weight = key.array
+    weight = key.value
     nonzero = weight.reshape(len(weight), -1, weight.shape[-1]) != 0
     if nonzero.all():
         return None

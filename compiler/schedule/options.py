@@ -1,0 +1,166 @@
+"""What a solver may choose from: the kernels of every node, and what joins one kernel's stream to the next.
+
+A `Choice` is a kernel with its lanes, its cycles a frame and its price. Kernels with the same lanes and the same
+cycles, or more, that cost no less of any resource are left out: they are never part of a best design.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import IntaglioError
+from ..estimate.resources import Resources
+from ..ir import Graph, Kernel, Node, Parts, TensorType
+from ..ops.links import Fifo, Fork, Width
+
+Floats = npt.NDArray[np.float64]
+Price = Callable[[Parts], Resources]
+
+STRATEGIES = ("auto", "adders", "da4ml")
+"""How `solve` chooses: freely, or everything unrolled, products with constants being adder graphs of one kind."""
+
+SHORTEST_FIFO = 2
+"""Words of a FIFO that holds nothing but what is on its way; deeper ones are priced with the whole netlist."""
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """One kernel of one node. lanes: elements per beat of each input, and of the output. steps: cycles a frame."""
+
+    kernel: Kernel
+    reads: tuple[int, ...]
+    issues: int
+    steps: int
+    cost: Floats = field(repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """A tensor's way from its source to one reader. source: the node that makes it, or "" at the border."""
+
+    tensor: str
+    kind: TensorType
+    source: str
+    reader: str
+    port: int
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """Choices by node, and the prices of links. Everything is priced once."""
+
+    graph: Graph
+    price: Price
+    choices: Mapping[str, list[Choice]]
+
+    @cached_property
+    def edges(self) -> list[Edge]:
+        """Those between nodes: a graph input comes in the lanes of its first reader."""
+        made = {node.name for node in self.graph.nodes}
+        return [
+            Edge(tensor, self.graph.types[tensor], tensor, node.name, port)
+            for node in self.graph.nodes
+            for port, tensor in enumerate(node.inputs)
+            if tensor in made
+        ]
+
+    @cached_property
+    def _links(self) -> dict[tuple[TensorType, int, int], tuple[int, Floats]]:
+        return {}
+
+    def link(self, kind: TensorType, issues: int, reads: int) -> tuple[int, Floats]:
+        """(cycles a frame, price) of the way from lanes to lanes: FIFOs, and a width converter where they differ."""
+        key = kind, issues, reads
+        if key not in self._links:
+            if issues == reads:
+                found = kind.pixels, _vector(self.price(Fifo(issues * kind.bits, SHORTEST_FIFO).parts()))
+            else:
+                width = Width(kind, issues, reads)
+                fifos = [Fifo(lanes * kind.bits, SHORTEST_FIFO).parts() for lanes in (issues, reads)]
+                found = width.steps, _vector(self.price((*width.parts(), *fifos[0], *fifos[1])))
+            self._links[key] = found
+        return self._links[key]
+
+
+def options(
+    graph: Graph, price: Price, *, clock_mhz: float, strategy: str = "auto", fixed: Mapping[str, Kernel] | None = None
+) -> Options:
+    """All that there is to choose. `fixed` kernels leave no choice.
+
+    Raises:
+        IntaglioError: for an unknown strategy, or a fixed kernel that its node cannot have.
+    """
+    if strategy not in STRATEGIES:
+        raise IntaglioError(f"there is no strategy {strategy!r}", where="strategy", hint=f"one of {STRATEGIES}")
+    return Options(
+        graph, price, {n.name: _choices(graph, n, price, clock_mhz, strategy, fixed or {}) for n in graph.nodes}
+    )
+
+
+def _choices(
+    graph: Graph, node: Node, price: Price, clock_mhz: float, strategy: str, fixed: Mapping[str, Kernel]
+) -> list[Choice]:
+    ins, op, copies = graph.input_types(node), node.op, _readers(graph, node.name)
+    out = graph.types[node.name]
+    forks: dict[int, Floats] = {}
+
+    def fork(lanes: int) -> Floats:
+        """What it takes to give the output to several readers."""
+        if copies < 2:
+            return np.zeros(len(tuple(Resources())))
+        if lanes not in forks:
+            parts = Fork(out, lanes, copies).parts(), Fifo(lanes * out.bits, SHORTEST_FIFO).parts()
+            forks[lanes] = _vector(price((*parts[0], *parts[1])))
+        return forks[lanes]
+
+    def choice(kernel: Kernel) -> Choice:
+        reads, issues = op.lanes(kernel, *ins)
+        cost = _vector(price(op.parts(kernel, *ins))) + fork(issues)
+        return Choice(kernel, reads, issues, op.steps(kernel, *ins), cost)
+
+    if node.name in fixed:
+        try:
+            return [choice(fixed[node.name])]
+        except IntaglioError as error:
+            raise IntaglioError(error.what, where=node.name, other=error.other, hint=error.hint) from None
+    staged = (op.pipelined(kernel, clock_mhz, *ins) for kernel in op.choices(*ins))
+    return best(choice(kernel) for kernel in _by_strategy(strategy, staged, lambda kernel: op.steps(kernel, *ins)))
+
+
+def _by_strategy(strategy: str, kernels: Iterable[Kernel], steps: Callable[[Kernel], int]) -> list[Kernel]:
+    if strategy == "auto":
+        return [kernel for kernel in kernels if kernel.multiplier != "da4ml"]  # only where a user asks for it
+    listed = list(kernels)
+    fewest = min(map(steps, listed))
+    fastest = [kernel for kernel in listed if steps(kernel) == fewest]
+    return [kernel for kernel in fastest if kernel.multiplier == strategy] or fastest
+
+
+def best(choices: Iterable[Choice]) -> list[Choice]:
+    """Those that no other with the same lanes beats: in cycles and every resource no worse."""
+    groups: dict[tuple[tuple[int, ...], int], list[Choice]] = {}
+    for choice in choices:
+        groups.setdefault((choice.reads, choice.issues), []).append(choice)
+    return [kept for group in groups.values() for kept in _front(group)]
+
+
+def _front(group: list[Choice]) -> list[Choice]:
+    group.sort(key=lambda c: (c.steps, float(c.cost.sum())))
+    front: list[Choice] = []
+    for choice in group:
+        if not any((kept.cost <= choice.cost).all() for kept in front):
+            front.append(choice)
+    return front
+
+
+def _readers(graph: Graph, name: str) -> int:
+    return len(graph.consumers[name]) + sum(output == name for output in graph.outputs)
+
+
+def _vector(resources: Resources) -> Floats:
+    return np.array(tuple(resources))
