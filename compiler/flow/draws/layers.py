@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
+from ...errors import IntaglioError
 from ...ir import IntType, Kernel, Op, TensorType
 from .common import Draw, Drawer, between, kernel_of, make, sized, stages_of, tensor, weights
 
-PLAIN_DENSE, PLAIN_CONVOLUTIONS = 32, 22
+PLAIN_DENSE, PLAIN_CONVOLUTIONS = 56, 30
 """So many of each are plain, the rest of the special forms."""
+
+LOGIC, SLICES = ("booth", "lut"), ("dsp2", "dsp4", "dsp")
+"""Ways to multiply without and with DSP slices."""
 
 
 def _dense(rng: np.random.Generator, index: int) -> Draw:
@@ -23,8 +29,22 @@ def _dense(rng: np.random.Generator, index: int) -> Draw:
         inputs, outputs = sized(rng, 4, 96), sized(rng, 2, 32)
         x = tensor(rng, (*((3,) if index % 3 == 0 else ()), inputs))
         kernel = kernel_of(rng, outputs, inputs, x.bits * bits, index)
-    weight = weights(rng, (outputs, inputs), bits)
-    return make("dense", weight=weight, bias=weights(rng, (outputs,), bits + 3)), kernel, (x,)
+    weight = _signs(rng, (outputs, inputs)) if bits == 1 else weights(rng, (outputs, inputs), bits)
+    op = make("dense", weight=weight, bias=weights(rng, (outputs,), bits + 3))
+    return op, _multiplying(op, kernel, x, bits, index), (x,)
+
+
+def _multiplying(op: Op, kernel: Kernel, x: TensorType, bits: int, index: int) -> Kernel:
+    """The kernel with a way to multiply that it can have: by turns those that a solver would weigh."""
+    wanted = SLICES[index // 3 % 3 :] + SLICES if kernel.multiplier == "dsp" else LOGIC[(bits > 3) * (index % 2) :]
+    for multiplier in (*wanted, "lut"):
+        chosen = replace(kernel, multiplier=multiplier)
+        try:
+            op.parts(chosen, x)
+        except IntaglioError:
+            continue
+        return chosen
+    return kernel
 
 
 def _binary_dense(rng: np.random.Generator, index: int) -> Draw:
@@ -58,10 +78,10 @@ def _conv2d(rng: np.random.Generator, index: int) -> Draw:
         kernel = Kernel(outputs, inputs, stages=between(rng, 1, 3))
     else:
         kernel = kernel_of(rng, outputs, inputs, x.bits * bits, index)
-    pad = between(rng, 0, size // 2)
+    pad, shape = between(rng, 0, size // 2), (outputs, size, size, inputs)
     op = make(
         "conv2d",
-        weight=weights(rng, (outputs, size, size, inputs), bits),
+        weight=_signs(rng, shape) if bits == 1 else weights(rng, shape, bits),
         bias=weights(rng, (outputs,), bits + 3),
         stride=(1, 1) if index % 3 else (min(2, size), min(2, size)),
         padding=(pad,) * 4,
@@ -69,7 +89,7 @@ def _conv2d(rng: np.random.Generator, index: int) -> Draw:
     options = list(op.kernels(x)) if unrolled and type(op).kernels is not Op.kernels else []
     if options:  # the most parallel kernel that it has
         kernel = max(options, key=lambda k: (k.pe * k.simd, k.pe))
-    return op, kernel, (x,)
+    return op, _multiplying(op, kernel, x, bits, index), (x,)
 
 
 def _special_conv2d(rng: np.random.Generator, index: int) -> Draw:
@@ -98,7 +118,7 @@ def _special_conv2d(rng: np.random.Generator, index: int) -> Draw:
         dilation=dilation,
         groups=groups,
     )
-    multiplier = "xnor" if form == "xnor" else "lut"
+    multiplier = "xnor" if form == "xnor" else "booth" if bits <= 3 else "lut"
     stages = stages_of(rng, simd * outputs // (pe * groups) if groups > 1 else simd)
     return op, Kernel(pe, simd, multiplier=multiplier, stages=stages), (x,)
 
