@@ -18,12 +18,18 @@ def bipolar(*shape: int) -> TensorType:
     return TensorType(shape, IntType(True, 1), (-1,) * shape[-1], (1,) * shape[-1])
 
 
+UNEVEN = tensor(2, 5, lo=-9, hi=3), tensor(2, 7, hi=3), tensor(2, 37)
+SHORT = tensor(3, 1, hi=1), tensor(3, 2), tensor(3, 1), bipolar(3, 3)
 CONCATS = [
     ((tensor(2, 2, 6), tensor(2, 2, 4, lo=-3, hi=3)), 2),
     ((tensor(2, 2, 6), tensor(2, 2, 4, lo=-3, hi=3)), 6),
     ((tensor(2, 2, 6), tensor(2, 2, 5, hi=1), tensor(2, 2, 3, lo=-99, hi=0)), 1),
     ((tensor(3, 4, hi=1), tensor(3, 8), tensor(3, 2, hi=1), tensor(3, 7, hi=1)), 2),
     ((tensor(3, 4, hi=1), tensor(3, 8), tensor(3, 3, hi=1)), 15),
+    *((UNEVEN, lanes) for lanes in (1, 4, 6, 8, 13, 36, 48, 49)),
+    *((SHORT, lanes) for lanes in (2, 3, 4, 5, 6)),
+    ((tensor(3, 37, hi=3), tensor(3, 5)), 9),
+    ((bipolar(2, 3), bipolar(2, 4)), 5),
     ((tensor(5), tensor(37)), 42),
     ((tensor(5), tensor(37)), 5),
     ((tensor(1), tensor(1)), 1),

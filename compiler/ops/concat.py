@@ -1,14 +1,17 @@
 """concat: the channels of several tensors behind each other, those of the first input first.
 
-Kernel: `pe` = `simd` = lanes that divide the channels of all inputs but the last: a step takes a beat of one input and
-issues it. Or `pe` = all channels, the parallel form: a step takes a whole pixel of every input.
+Kernel: `pe` lanes, any number up to all channels; an input of fewer channels comes in as many lanes as it has. Every
+step issues a beat and takes a beat of each input that begins in it. All beats of an input begin at the same lane, where
+its first one does; what of a beat goes beyond the last lane is held for the next step. Nothing is ever held where the
+lanes divide the channels of all inputs but the last, or are all channels.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain
 from math import gcd
 from typing import Any
 
@@ -19,7 +22,7 @@ from ..ir import Array, Int64, IntType, Kernel, Op, Part, Parts, Program, Tensor
 from .elements import element_params, is_bipolar
 from .exact import integers
 from .executors import Executor, float_carrier
-from .hardware import beat_steps, folds, stream_params, width_of
+from .hardware import beat_steps, distinct_lanes, folds, stream_params, width_of
 
 LATENCY = 1
 """Cycles from a step to its output beat."""
@@ -66,59 +69,66 @@ class Concat(Op, name="concat"):
         return labels, np.arange(starts[-1])
 
     def kernels(self, *ins: TensorType) -> Iterator[Kernel]:
-        common, total = gcd(*(x.channels for x in ins[:-1])), sum(x.channels for x in ins)
-        for lanes in range(1, common + 1):
-            if common % lanes == 0:
-                yield Kernel(pe=lanes, simd=lanes)
-        yield Kernel(pe=total, simd=max(x.channels for x in ins))
+        return (_kernel(lanes, ins) for lanes in range(1, sum(x.channels for x in ins) + 1))
+
+    def choices(self, *ins: TensorType) -> Iterator[Kernel]:
+        """The fewest lanes for each number of steps, and those that hold nothing."""
+        common = gcd(*(x.channels for x in ins[:-1]))
+        even = {lanes for lanes in range(1, common + 1) if common % lanes == 0}
+        return (_kernel(lanes, ins) for lanes in sorted({*distinct_lanes(sum(x.channels for x in ins)), *even}))
 
     def lanes(self, kernel: Kernel, *ins: TensorType) -> tuple[tuple[int, ...], int]:
-        if _parallel(kernel, ins):
-            return tuple(x.channels for x in ins), kernel.pe
-        if uneven := [x.channels for x in ins[:-1] if x.channels % kernel.simd]:
+        total = sum(x.channels for x in ins)
+        if not 1 <= kernel.pe <= total:
             raise IntaglioError(
-                f"concat cannot take {kernel.simd} of {uneven[0]} channels",
-                hint="choose a divisor of the channels of all inputs but the last, or all channels",
+                f"concat cannot put {total} channels on {kernel.pe} lanes", hint=f"choose a pe of 1 to {total}"
             )
-        return (kernel.simd,) * len(ins), kernel.pe
+        if kernel.simd != (simd := _kernel(kernel.pe, ins).simd):
+            raise IntaglioError(
+                f"concat on {kernel.pe} lanes takes at most {simd} channels of an input at once, not {kernel.simd}",
+                hint=f"choose simd = {simd}",
+            )
+        return tuple(min(kernel.pe, x.channels) for x in ins), kernel.pe
 
     def steps(self, kernel: Kernel, *ins: TensorType) -> int:
-        return ins[0].pixels * (1 if _parallel(kernel, ins) else _starts(self._beats(kernel, ins))[-1])
+        return ins[0].pixels * folds(sum(x.channels for x in ins), kernel.pe)
 
     def program(self, kernel: Kernel, *ins: TensorType) -> Program:
         steps = self.steps(kernel, *ins)
-        beats = beat_steps(steps)
-        if _parallel(kernel, ins):
-            return Program(steps, (beats,) * len(ins), beats, LATENCY)
-        starts = _starts(self._beats(kernel, ins))
-        pixels = beats.reshape(ins[0].pixels, -1)
-        reads = tuple(pixels[:, start:end].ravel() for start, end in pairwise(starts))
-        return Program(steps, reads, beats, LATENCY)
+        pixels = beat_steps(steps).reshape(ins[0].pixels, -1)
+        reads = tuple(pixels[:, place.start : place.end].ravel() for place in self._places(kernel, ins))
+        return Program(steps, reads, beat_steps(steps), LATENCY)
 
-    def _beats(self, kernel: Kernel, ins: tuple[TensorType, ...]) -> list[int]:
-        """Beats of a pixel of each input."""
-        counts = self.lanes(kernel, *ins)[0]
-        return [folds(x.channels, count) for x, count in zip(ins, counts, strict=True)]
+    def _places(self, kernel: Kernel, ins: tuple[TensorType, ...]) -> list[_Place]:
+        """Where each input's beats go."""
+        counts, starts = self.lanes(kernel, *ins)[0], _starts([x.channels for x in ins])
+        return [
+            _Place(start // kernel.pe, start // kernel.pe + folds(x.channels, count), start % kernel.pe, count)
+            for x, count, start in zip(ins, counts, starts, strict=False)
+        ]
 
     def parts(self, kernel: Kernel, *ins: TensorType) -> Parts:
-        context = self.params(kernel, *ins)
-        parts = [Part("register", 1, {"bits": context["out"]["width"]}), Part("control")]
-        if not context["parallel"]:  # the LUTs that choose among the inputs also mask the spare lanes
-            parts += [
-                Part("counter", 1, {"bits": context["position_bits"]}),
-                Part("constant_comparator", len(ins) - 1, {"bits": context["position_bits"]}),
-                Part("mux", 1, {"inputs": len(ins), "bits": context["out"]["width"]}),
-            ]
+        out, places = self.infer(*ins), self._places(kernel, ins)
+        held, positions = _held(kernel.pe, places), self.steps(kernel, *ins) // ins[0].pixels
+        parts = [Part("register", 1, {"bits": (kernel.pe + held) * out.bits}), Part("control")]
+        if positions > 1:
+            parts.append(Part("counter", 1, {"bits": width_of(positions)}))
+            parts.append(Part("constant_comparator", len(ins) - 1, {"bits": width_of(positions)}))
+            taken = [range(place.lane, place.lane + place.lanes) for place in places] + [range(held)]
+            sources = Counter(sum(lane in span for span in taken) for lane in range(kernel.pe + held))
+            # The LUTs that choose among the inputs also mask their spare lanes.
+            parts += [Part("mux", 1, {"inputs": n, "bits": out.bits * count}) for n, count in sorted(sources.items())]
         return tuple(parts)
 
     def params(self, kernel: Kernel, *ins: TensorType) -> dict[str, Any]:
-        out, counts, parallel = self.infer(*ins), self.lanes(kernel, *ins), _parallel(kernel, ins)
+        out, counts, places = self.infer(*ins), self.lanes(kernel, *ins), self._places(kernel, ins)
         context = stream_params(kernel, ins, counts, out)
-        starts = _starts(self._beats(kernel, ins))
-        lane_starts = _starts([x.channels for x in ins])
+        positions, held = self.steps(kernel, *ins) // ins[0].pixels, _held(kernel.pe, places)
+        bits = width_of(positions)
         sources = []
-        for k, x in enumerate(ins):
-            others = [f"s{j}_valid" for j in range(len(ins)) if j != k] if parallel else [f"from_{k}"]
+        for k, (x, place) in enumerate(zip(ins, places, strict=True)):
+            together = [j for j, other in enumerate(places) if j != k and other.meets(place)]
+            ready = [f"from_{k}", *(f"(s{j}_valid || !from_{j})" for j in together)]
             same = x.bits == out.bits and is_bipolar(x) == is_bipolar(out)
             element = element_params(x, f"s{k}_data", f"input{k}")
             if same:  # also between bipolar ones, which stay bits
@@ -131,28 +141,58 @@ class Concat(Op, name="concat"):
                 {
                     "index": k,
                     "width": context["ins"][k]["width"],
-                    "lanes": counts[0][k],
-                    "first_lane": lane_starts[k] if parallel else 0,
-                    "start": starts[k],
-                    "end": starts[k + 1],
-                    "others": " && ".join(others),
+                    "lanes": place.lanes,
+                    "lane": place.lane,
+                    "start": place.start,
+                    "end": place.end,
+                    "last": place.end - 1,
+                    "spare": context["ins"][k]["spare"],
+                    "used": place.lanes - context["ins"][k]["spare"],
+                    "from": _within(place, positions, bits),
+                    "ready": " && ".join(ready),
                     "element": element,
                 }
             )
         return context | {
-            "parallel": parallel,
             "sources": sources,
-            "position_bits": width_of(starts[-1]),
-            "positions": starts[-1],
+            "positions": positions,
+            "position_bits": bits,
             "steps": self.steps(kernel, *ins),
-            "all_valid": " && ".join(f"s{k}_valid" for k in range(len(ins))),
-            "spare": context["out"]["spare"],
-            "used": counts[1] - context["out"]["spare"],
+            "held": held,
+            "both": kernel.pe + held,
         }
 
 
-def _parallel(kernel: Kernel, ins: tuple[TensorType, ...]) -> bool:
-    return kernel.pe == sum(x.channels for x in ins)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An input's beats: one of `lanes` elements in each step from `start` to before `end`, from lane `lane` upwards."""
+
+    start: int
+    end: int
+    lane: int
+    lanes: int
+
+    def meets(self, other: _Place) -> bool:
+        """Is there a step that takes a beat of both?"""
+        return self.start < other.end and other.start < self.end
+
+
+def _kernel(lanes: int, ins: tuple[TensorType, ...]) -> Kernel:
+    return Kernel(pe=lanes, simd=min(lanes, max(x.channels for x in ins)))
+
+
+def _held(lanes: int, places: list[_Place]) -> int:
+    """Most elements beyond the last lane."""
+    return max(0, *(place.lane + place.lanes - lanes for place in places))
+
+
+def _within(place: _Place, positions: int, bits: int) -> str:
+    """Is `position` one of the steps of an input? In SystemVerilog."""
+    if place.end - place.start == 1 < positions:
+        return f"position == {bits}'d{place.start}"
+    ends = [f"position >= {bits}'d{place.start}"] if place.start else []
+    ends += [f"position < {bits}'d{place.end}"] if place.end < positions else []
+    return " && ".join(ends) or "1'b1"
 
 
 def _starts(sizes: list[int]) -> list[int]:

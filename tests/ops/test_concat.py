@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import gcd
 from typing import Any
 
 import numpy as np
@@ -81,27 +80,40 @@ def test_wide_integers_are_left_to_run() -> None:
 
 
 @given(tensors())
-def test_every_kernel_reads_one_input_behind_the_other_or_all_at_once(kinds: tuple[TensorType, ...]) -> None:
+def test_every_number_of_lanes_issues_a_beat_a_step(kinds: tuple[TensorType, ...]) -> None:
+    """Elements are counted: a step takes a beat of an input where the output beat wants one that has not come yet."""
     op, pixels = Concat(len(kinds)), kinds[0].pixels
-    common, total = gcd(*(kind.channels for kind in kinds[:-1])), sum(kind.channels for kind in kinds)
+    channels = [kind.channels for kind in kinds]
+    order = [k for k, count in enumerate(channels) for _ in range(count)]
     kernels = list(op.kernels(*kinds))
-    assert [k.pe for k in kernels] == [n for n in range(1, common + 1) if common % n == 0] + [total]
+    assert [k.pe for k in kernels] == list(range(1, len(order) + 1))
     for kernel in kernels:
-        program = op.program(kernel, *kinds)
-        lanes, out = op.lanes(kernel, *kinds)
-        assert program.steps == op.steps(kernel, *kinds) == pixels * -(-total // out)
+        program, (lanes, out) = op.program(kernel, *kinds), op.lanes(kernel, *kinds)
+        assert lanes == tuple(min(out, count) for count in channels)
+        assert program.steps == op.steps(kernel, *kinds) == pixels * -(-len(order) // out)
         assert program.writes.tolist() == list(range(program.steps))
-        if kernel.pe == total:
-            assert lanes == tuple(kind.channels for kind in kinds)
-            assert all(reads.tolist() == list(range(pixels)) for reads in program.reads)
-        else:
-            order = [
-                k for kind, k in zip(kinds, range(len(kinds)), strict=True) for _ in range(-(-kind.channels // out))
-            ]
-            steps = {k: [s for s in range(program.steps) if order[s % len(order)] == k] for k in range(len(kinds))}
-            assert {k: reads.tolist() for k, reads in enumerate(program.reads)} == steps
+        reads: list[list[int]] = [[] for _ in kinds]
+        for pixel in range(pixels):
+            come = [0] * len(kinds)
+            for start in range(0, len(order), out):
+                step = pixel * -(-len(order) // out) + start // out
+                for k in range(len(kinds)):
+                    if come[k] < order[: start + out].count(k):
+                        come[k] += lanes[k]
+                        reads[k].append(step)
+                    assert come[k] >= order[: start + out].count(k), "one beat of an input in a step is enough"
+        assert [steps.tolist() for steps in program.reads] == reads
         op.params(kernel, *kinds)
-        assert all(part.count >= 0 for part in op.parts(kernel, *kinds))
+        assert all(part.count > 0 for part in op.parts(kernel, *kinds))
+
+
+def test_choices_are_the_narrowest_of_each_speed_and_those_that_hold_nothing() -> None:
+    kinds = [TensorType.integer((n,), 0, 1) for n in (8, 16, 5)]
+    assert [k.pe for k in Concat(3).choices(*kinds)] == [1, 2, 3, 4, 5, 6, 8, 10, 15, 29]
+    assert {pe: Concat(3).params(Kernel(pe, min(pe, 16)), *kinds)["held"] for pe in (1, 2, 4, 8, 29)} == dict.fromkeys(
+        (1, 2, 4, 8, 29), 0
+    )
+    assert Concat(3).params(Kernel(3, 3), *kinds)["held"] == 2
 
 
 def test_inputs_of_two_scales_give_a_result_without_one() -> None:
@@ -118,8 +130,11 @@ def test_what_does_not_fit_is_refused() -> None:
         Graph({"x": kind}, (Node("c", Concat(2), ("x",) * 3),), ("c",)).types  # noqa: B018
     with pytest.raises(IntaglioError, match="two tensors or more"):
         Concat(1)
-    with pytest.raises(IntaglioError, match="cannot take 2 of 3 channels"):
-        Concat(2).lanes(Kernel(2, 2), kind, kind)
+    for pe in (0, 7):
+        with pytest.raises(IntaglioError, match=rf"cannot put 6 channels on {pe} lanes\s+hint: choose a pe of 1 to 6"):
+            Concat(2).params(Kernel(pe, 1), kind, kind)
+    with pytest.raises(IntaglioError, match="takes at most 3 channels of an input at once, not 4"):
+        Concat(2).program(Kernel(4, 4), kind, kind)
 
 
 def test_a_tensor_twice_ties_its_copies_and_the_graph_survives_as_text() -> None:
