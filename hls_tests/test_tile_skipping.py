@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from harness import Case, check
@@ -112,9 +113,24 @@ def conv(
     return Trial(Case(name, op, how, (TensorType.integer(image, *inputs),)), sum(map(len, tiles)), every)
 
 
-def single(name: str, where: tuple[int, int, int, int], **options: object) -> Trial:
+def across(
+    name: str, image: tuple[int, int, int], outputs: int, kernel: Pair, lanes: Pair, groups: int, **options: Any
+) -> Trial:
+    """Lanes that do not divide a group: the layer as one without groups, of which the blocks between groups are 0."""
+    trial = conv(name, image, outputs, kernel, (1, 1), 1.0, groups=groups, **options)
+    weight, channels = trial.case.op.attributes()["weight"], image[2] // groups
+    full = np.zeros((outputs, *kernel, image[2]), np.int64)
+    for o in range(outputs):
+        first = o * groups // outputs * channels
+        full[o, ..., first : first + channels] = weight[o]
+    tiles, how = occupied(full, lanes), replace(trial.case.kernel, pe=lanes[0], simd=lanes[1])
+    every = len(tiles) * kernel[0] * kernel[1] * -(-image[2] // lanes[1])
+    return Trial(replace(trial.case, kernel=how), sum(map(len, tiles)), every)
+
+
+def single(name: str, where: tuple[int, int, int, int], **options: Any) -> Trial:
     """A convolution of which one weight alone is left."""
-    trial = conv(name, (5, 4, 3), 2, (3, 3), (2, 1), 0.0, **options)  # type: ignore[arg-type]
+    trial = conv(name, (5, 4, 3), 2, (3, 3), (2, 1), 0.0, **options)
     op = trial.case.op
     assert isinstance(op, Conv2d)
     weight = np.array(op.weight)
@@ -160,6 +176,22 @@ CONV = [
     single("corner", (1, 0, 2, 0)),
 ]
 
+ACROSS = [
+    across("outputs", (4, 4, 6), 10, (2, 2), (3, 3), 2, padding=(0, 1, 1, 0)),
+    across("inputs", (4, 3, 10), 6, (2, 1), (3, 2), 2, inputs=(-8, 7), stages=2),
+    across("both", (4, 3, 9), 15, (1, 2), (2, 2), 3, multiplier="booth", reach=3),
+    across("wide", (3, 4, 10), 14, (1, 1), (8, 4), 2, multiplier="dsp2"),
+    across("depthwise", (4, 4, 5), 5, (2, 2), (3, 1), 5, stride=(1, 2)),
+]
+
+
+def test_lanes_across_groups(tmp_path: Path) -> None:
+    for trial in ACROSS:
+        case = trial.case
+        assert trial.steps < trial.every, case.name
+        assert trial.steps in {p["depth"] for p in case.op.parts(case.kernel, *case.ins) if p.kind.startswith("rom")}
+    check([trial.case for trial in ACROSS], tmp_path)
+
 
 def test_dense_takes_the_steps_of_occupied_tiles(tmp_path: Path) -> None:
     for trial in DENSE:
@@ -174,6 +206,6 @@ def test_convolutions_take_the_steps_of_occupied_tiles(tmp_path: Path) -> None:
     for trial in CONV:
         case = trial.case
         assert trial.steps < trial.every, case.name
-        words = {p["depth"] for p in case.op.parts(case.kernel, *case.ins) if p.kind.startswith("rom") and p["width"]}
+        words = {p["depth"] for p in case.op.parts(case.kernel, *case.ins) if p.kind.startswith("rom")}
         assert trial.steps in words or trial.steps == 1, case.name
     check([trial.case for trial in CONV], tmp_path)

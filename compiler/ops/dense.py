@@ -34,7 +34,16 @@ from .hardware import (
     stream_params,
     width_of,
 )
-from .multiply_accumulate import Datapath, Tiles, check_kernel, kernel_choices, mac_layer, occupied, with_stages
+from .multiply_accumulate import (
+    Datapath,
+    Tiles,
+    aligned_lanes,
+    check_kernel,
+    kernel_choices,
+    mac_layer,
+    occupied,
+    with_stages,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,13 +113,13 @@ class Dense(Op, name="dense"):
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         outputs, inputs = self.weight.shape
-        folded = product(distinct_lanes(outputs), distinct_lanes(inputs))
-        layer = mac_layer(self, x)
-        words = ((pe, simd, len(self._tiles(Kernel(pe, simd)).blocks)) for pe, simd in folded)
-        return kernel_choices(layer, words)
+        plain = set(product(distinct_lanes(outputs), distinct_lanes(inputs)))
+        kernels = [Kernel(pe, simd) for pe, simd in product(aligned_lanes(outputs), aligned_lanes(inputs))]
+        paths = ((k, Datapath(mac_layer(self, x), k, self._tiles(k))) for k in kernels)
+        return kernel_choices((k, p) for k, p in paths if (k.pe, k.simd) in plain or not p.tiles.complete)
 
     def pipelined(self, kernel: Kernel, clock_mhz: float, x: TensorType) -> Kernel:
-        return with_stages(kernel, kernel.simd, clock_mhz)
+        return with_stages(mac_layer(self, x), kernel, kernel.simd, clock_mhz)
 
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return x.pixels * Schedule(self._tiles(kernel)).steps
@@ -175,4 +184,4 @@ class Dense(Op, name="dense"):
     def _datapath(self, kernel: Kernel, x: TensorType) -> Datapath:
         """Raises IntaglioError for an illegal kernel."""
         tiles = self._tiles(kernel)
-        return Datapath(mac_layer(self, x), kernel, tiles)
+        return Datapath(mac_layer(self, x), kernel, tiles).checked()

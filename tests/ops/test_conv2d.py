@@ -87,6 +87,15 @@ def tiles(op: Conv2d, pe: int, simd: int) -> list[int]:
     return result if saved and (saved * 8 >= sum(every) or saved * word >= 16 * sum(result)) else every
 
 
+def without_groups(op: Conv2d) -> Conv2d:
+    """The same, with zeros between groups."""
+    outputs, rows, columns, inputs = op.weight.shape
+    weight = np.zeros((outputs, rows, columns, inputs * op.groups), np.int64)
+    for o, place in product(range(outputs), range(inputs)):
+        weight[o, ..., o * op.groups // outputs * inputs + place] = op.weight[o, ..., place]
+    return replace(op, weight=as_integers(weight), groups=1)
+
+
 def rows_program(op: Conv2d, kernel: Kernel, kind: TensorType) -> tuple[int, list[int], list[int]]:
     """The rows form, step by step: (steps, reads, writes)."""
     height, width, channels = kind.shape
@@ -189,6 +198,13 @@ def test_the_program_is_that_of_the_machine(
     weight = np.where(kept[np.ix_(tile[0], *map(range, op.weight.shape[1:3]), tile[1])], op.weight, 0)
     op = replace(op, weight=as_integers(weight))
     program = op.program(kernel, kind)
+    one, whole = (len(op.bias) // op.groups, op.weight.shape[3]), op.weight[0].size
+    if (spans(op)[0] - 1, spans(op)[1] - 1) < (op.padding[0], op.padding[2]):
+        whole = one[1]  # no whole windows, where one is complete before the first pixel
+    folded = one[0] % kernel.pe == 0 and (kernel.simd == whole or one[1] % kernel.simd == 0)
+    together = kernel.pe % one[0] == 0 and kernel.simd in {kernel.pe // one[0] * n for n in (one[1], whole)}
+    if not folded and not together and op.groups > 1:
+        op = without_groups(op)
     side = max(1, kernel.pe * op.groups // len(op.bias)) if op.groups > 1 else 1
     whole = kernel.simd > side * op.weight.shape[3]
     steps, reads, writes = (window_program if whole else rows_program)(op, kernel, kind)
@@ -213,10 +229,12 @@ def test_every_executor_equals_run(case: tuple[Conv2d, TensorType], seed: int, d
         assert (execute(frames) == op.run(x)).all()
 
 
-@pytest.mark.parametrize(("groups", "inputs", "outputs"), [(6, 6, 6), (3, 3, 6), (3, 6, 3), (2, 8, 6)])
-def test_kernels_of_groups_take_one_in_folds_or_many_whole(groups: int, inputs: int, outputs: int) -> None:
+@pytest.mark.parametrize(
+    ("groups", "inputs", "outputs"), [(6, 6, 6), (3, 3, 6), (3, 6, 3), (2, 8, 6), (2, 10, 14), (3, 21, 15)]
+)
+def test_kernels_of_groups_take_any_lanes_and_many_whole(groups: int, inputs: int, outputs: int) -> None:
     rng = np.random.default_rng(0)
-    weight = as_integers(rng.integers(-8, 8, (outputs, 3, 2, inputs // groups)))
+    weight = as_integers(rng.integers(1, 8, (outputs, 3, 2, inputs // groups)))
     op = Conv2d(weight, as_integers(np.zeros(outputs)), groups=groups)
     kind = TensorType.integer((5, 5, inputs), 0, 15)
     legal = {(k.pe, k.simd) for k in op.kernels(kind)}
@@ -229,9 +247,30 @@ def test_kernels_of_groups_take_one_in_folds_or_many_whole(groups: int, inputs: 
                     op.program(Kernel(pe, simd), kind)
     for count in range(1, groups + 1):
         assert {(count * outputs // groups, count * inputs // groups * taps) for taps in (1, 6)} <= legal
-    steps = {op.steps(k, kind) for k in op.kernels(kind)}
-    assert {op.steps(k, kind) for k in op.choices(kind)} == steps
+    assert {(pe, simd) for pe in range(1, outputs + 1) for simd in range(1, inputs + 1)} <= legal
+
+    def pixel_steps(kernel: Kernel) -> int:
+        turns, writes = -(-outputs // kernel.pe), op.program(kernel, kind).writes
+        return int(writes[2 * turns - 1] - writes[turns - 1])
+
+    choices = {(k.pe, k.simd): pixel_steps(k) for k in op.choices(kind)}
+    assert set(choices) <= legal
+    assert all(op.parts(k, kind) for k in op.choices(kind))  # with their multipliers
+    for pe in range(1, outputs // groups + 1):  # whatever lanes a group is given, some choice uses them best
+        for simd in range(1, inputs // groups + 1):
+            rivals = [steps for (p, s), steps in choices.items() if p <= pe and s <= simd]
+            assert min(rivals) <= pixel_steps(Kernel(pe, simd))
     assert (1, 1) in legal
+
+
+def test_lanes_that_do_not_divide_a_group_take_the_blocks_that_touch_it() -> None:
+    """Two groups of seven channels and five outputs, on two outputs and three inputs at a time."""
+    op = Conv2d(as_integers(np.ones((10, 1, 1, 7))), as_integers(np.zeros(10)), groups=2)
+    kind = TensorType.integer((4, 4, 14), 0, 15)
+    # outputs 0-1, 2-3: beats 0-6 of channels; 4-5: all; 6-7, 8-9: channels 7-13
+    assert op.steps(Kernel(2, 3), kind) == 5 + 16 * (3 + 3 + 5 + 3 + 3)
+    assert op.lanes(Kernel(2, 3), kind) == ((3,), 2)
+    assert op.program(Kernel(2, 3), kind).writes[:5].tolist() == [7, 10, 15, 18, 21]
 
 
 def test_depthwise_multiplies_no_zeros() -> None:

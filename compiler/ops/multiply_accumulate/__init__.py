@@ -10,7 +10,7 @@ trees.py      adder trees and constants, counted
 from .datapath import Datapath, check_kernel, kernel_choices, with_stages
 from .forms import DSP_PRODUCT_BITS
 from .layer import MacLayer, mac_layer
-from .tiles import Tiles, occupied
+from .tiles import Tiles, aligned_lanes, occupied
 from .trees import constant_sizes
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Datapath",
     "MacLayer",
     "Tiles",
+    "aligned_lanes",
     "check_kernel",
     "constant_sizes",
     "kernel_choices",

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from ..hardware import (
     signed_holding,
     width_of,
 )
+from ..timing import registers, tree_ns
 from .forms import FORMS, Form
 from .layer import MacLayer
 from .tiles import Tiles
@@ -41,13 +42,15 @@ SMALL_MEMORY, LARGE_MEMORY = 2048, 1 << 18
 """Bits up to which weights always lie in LUTs, and from which on always in block RAM: between them both are tried."""
 
 
-def kernel_choices(layer: MacLayer, folded: Iterable[tuple[int, int, int]]) -> Iterator[Kernel]:
-    """Kernels worth considering over (pe, simd, steps per pixel): the forms that may pay, the memories that may."""
-    for pe, simd, steps in folded:
+def kernel_choices(folded: Iterable[tuple[Kernel, Datapath]]) -> Iterator[Kernel]:
+    """Kernels worth considering at these folds, each with its datapath: forms that may pay, memories that may."""
+    for kernel, path in folded:
         for form in FORMS.values():
-            if form.worth(layer, pe, steps):
-                for memory in _memories(steps, pe * simd * form.word(layer).bits):
-                    yield Kernel(pe=pe, simd=simd, multiplier=form.name, memory=memory)
+            if form.worth(path.layer, kernel.pe, path.depth):
+                width = kernel.pe * path.kernel.simd * form.word(path.layer).bits
+                if form.refusal(replace(path, kernel=replace(path.kernel, multiplier=form.name))) is None:
+                    for memory in _memories(path.depth, width):
+                        yield replace(kernel, multiplier=form.name, memory=memory)
 
 
 def _memories(depth: int, width: int) -> tuple[str, ...]:
@@ -94,8 +97,6 @@ def folded_weights(weight: Int64, kernel: Kernel) -> Int64:
 class Datapath:
     """A layer with a kernel. kernel.simd counts the inputs of each output; `side` groups of channels lie side by side;
     `tiles` are the blocks of weights that it steps over.
-
-    Raises IntaglioError for a multiplier that is not for such a layer; for the rest, see `check_kernel`.
     """
 
     layer: MacLayer
@@ -103,9 +104,11 @@ class Datapath:
     tiles: Tiles
     side: int = 1
 
-    def __post_init__(self) -> None:
+    def checked(self) -> Self:
+        """Itself. Raises IntaglioError for a multiplier that is not for such a layer."""
         if refused := self.form.refusal(self):
             raise IntaglioError(refused[0], hint=refused[1])
+        return self
 
     @property
     def form(self) -> Form:
@@ -305,8 +308,8 @@ def _wrapped(values: Int64, bits: int) -> Int64:
     return ((values + half) & ((1 << bits) - 1)) - half
 
 
-def with_stages(kernel: Kernel, terms: int, clock_mhz: float) -> Kernel:
-    """The registers that an adder tree of `terms` needs: one for every few levels, fewer the faster the clock."""
-    levels = (terms - 1).bit_length()
-    per_register = max(1, int(400 / clock_mhz))
-    return replace(kernel, stages=1 + max(0, levels - 1) // per_register)
+def with_stages(layer: MacLayer, kernel: Kernel, terms: int, clock_mhz: float) -> Kernel:
+    """The kernel with the registers that `terms` products and their adder tree need at a clock (ops/timing.py)."""
+    form = FORMS[kernel.multiplier]
+    path = form.multiply_ns(layer) + tree_ns(terms, form.term_bits(layer))
+    return replace(kernel, stages=min(registers(path, clock_mhz), (terms - 1).bit_length() + 1))

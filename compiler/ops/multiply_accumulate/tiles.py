@@ -12,7 +12,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 from ...ir import Int64
-from ..hardware import folds, weight_type
+from ..hardware import distinct_lanes, folds, weight_type
 from .layer import Same
 
 SEQUENCER_BITS = 16
@@ -72,6 +72,11 @@ class Tiles:
         every = self.turns * self.beats
         words, saved = every - len(self.blocks), every - steps
         return saved > 0 and (saved * WORTH >= every or steps * SEQUENCER_BITS <= words * self.word_bits)
+
+
+def aligned_lanes(size: int) -> list[int]:
+    """Lanes for every number of folds, and the powers of two, in which blocks are often pruned."""
+    return sorted({*distinct_lanes(size), *(1 << n for n in range(size.bit_length()))})
 
 
 def occupied(weight: Int64, pe: int, simd: int) -> Tiles:
