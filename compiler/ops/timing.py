@@ -9,6 +9,8 @@ clock is missed and nothing else.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import accumulate
 from math import ceil
 
 LUT_NS = 1.0
@@ -70,7 +72,64 @@ def multiplier_ns(a: int, b: int) -> float:
     return adder_ns(max(a, b) + 2) + tree_ns(rows, max(a, b) + 2)
 
 
+def room_ns(clock_mhz: float) -> float:
+    """What a clock cycle leaves to logic: a LUT at least."""
+    return max(1000 / clock_mhz - REGISTER_NS, LUT_NS)
+
+
 def registers(path_ns: float, clock_mhz: float) -> int:
     """Rows of registers, the last at the end of the path, that cut it into pieces of one clock cycle; at least one."""
-    room = max(1000 / clock_mhz - REGISTER_NS, LUT_NS)
-    return max(1, ceil(path_ns / room))
+    return max(1, ceil(path_ns / room_ns(clock_mhz)))
+
+
+@dataclass(frozen=True)
+class Path:
+    """Logic in a row, piece by piece, from a register to a register: names and nanoseconds.
+
+    `fixed` pieces end in a register in any case; the others, but for the last, may be given one each, by `stages`: 1 is
+    none.
+    """
+
+    pieces: tuple[tuple[str, float], ...]
+    fixed: frozenset[str] = frozenset()
+
+    @property
+    def most(self) -> int:
+        """The largest number of `stages`."""
+        return 1 + sum(name not in self.fixed for name, _ in self.pieces[:-1])
+
+    @property
+    def rows(self) -> int:
+        """Registers along it where `stages` is 1."""
+        return 1 + len(self.fixed)
+
+    def stages(self, clock_mhz: float) -> int:
+        """The fewest that let everything between two registers happen in a clock cycle, as far as pieces go."""
+        return 1 + len(self._cuts(room_ns(clock_mhz)))
+
+    def registers(self, stages: int) -> frozenset[str]:
+        """The pieces that so many `stages` give a register, so that the longest way between two is as short as it can
+        be.
+        """
+        wanted = stages - 1
+        sums = {0.0}
+        for start in range(len(self.pieces)):
+            sums.update(accumulate(ns for _, ns in self.pieces[start:]))
+        cuts = next(cuts for limit in sorted(sums) if len(cuts := self._cuts(limit + EPSILON)) <= wanted)
+        free = [name for name, _ in self.pieces[:-1] if name not in self.fixed and name not in cuts]
+        return frozenset([*cuts, *free[: wanted - len(cuts)]])
+
+    def _cuts(self, limit: float) -> list[str]:
+        """Where registers go if each comes as late as `limit` allows."""
+        cuts: list[str] = []
+        before, total = "", 0.0
+        for name, ns in self.pieces:
+            if before and total + ns > limit:
+                cuts.append(before)
+                total = 0.0
+            before, total = ("", 0.0) if name in self.fixed else (name, total + ns)
+        return cuts
+
+
+EPSILON = 1e-9
+"""Sums of the same delays in another order differ by less."""
