@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from intaglio.ir import IntType, TensorType, as_integers
+from intaglio.ir import IntType, Kernel, TensorType, as_integers
 from intaglio.ops import Dense
 from intaglio.ops.multiply_accumulate import MacLayer, mac_layer
 from intaglio.ops.multiply_accumulate.forms import FORMS
@@ -103,3 +103,16 @@ def test_which_packings_are_allowed() -> None:
     assert not fits["dsp2", 2, 18]
     bipolar = TensorType((1,), IntType(True, 1), (-1,), (1,))
     assert not FORMS["dsp2"].fits(one_weight(0, bipolar, widest=3))
+
+
+@pytest.mark.parametrize("name", ["lut", "booth", "dsp", "dsp2"])
+def test_a_faster_clock_takes_more_registers(name: str) -> None:
+    op = Dense(as_integers(np.arange(64).reshape(2, 32) - 32), as_integers([0, 0]))
+    x = TensorType.integer((32,), 0, 15)
+    stages = [op.pipelined(Kernel(2, 16, multiplier=name), clock, x).stages for clock in (50, 100, 200, 400)]
+    assert stages == sorted(stages)
+    assert stages[0] < stages[-1] <= 5
+    assert (
+        op.program(Kernel(2, 16, multiplier=name, stages=stages[-1]), x).latency
+        > op.program(Kernel(2, 16, multiplier=name, stages=stages[0]), x).latency
+    )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....ir import Int64, Parts
+from ...timing import LUT_NS
 from ..layer import MacLayer
 
 if TYPE_CHECKING:
@@ -70,6 +71,10 @@ class Form:
     def extra_sum_bits(self, layer: MacLayer) -> int:
         """Bits of the sum of terms besides those of a tree."""
         return 0
+
+    def multiply_ns(self, layer: MacLayer) -> float:
+        """From the operands' registers to the terms, if no register is between (ops/timing.py)."""
+        return LUT_NS
 
     def params(self, datapath: Datapath) -> dict[str, Any]:
         """What its templates need besides `Datapath.params`."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....ir import Int64, Part, Parts
+from ...timing import LUT_NS, adder_ns
 from ..layer import MacLayer
 from .base import Form, Word
 from .xnor import fits as fits_xnor
@@ -50,6 +51,9 @@ class Booth(Form):
 
     def term_bits(self, layer: MacLayer) -> int:
         return layer.operand_bits + (0 if layer.all_ones else layer.weight_bits)
+
+    def multiply_ns(self, layer: MacLayer) -> float:
+        return LUT_NS + (digit_count(layer) - 1) * adder_ns(self.term_bits(layer))
 
     def params(self, datapath: Datapath) -> dict[str, Any]:
         layer = datapath.layer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ....ir import Part, Parts
+from ...timing import DSP_NS
 from ..layer import MacLayer
 from .lut import Lut
 
@@ -20,6 +21,9 @@ class Dsp(Lut):
 
     def worth(self, layer: MacLayer, pe: int, steps: int) -> bool:
         return steps > 1 and layer.operand_bits * layer.weight_bits >= DSP_PRODUCT_BITS
+
+    def multiply_ns(self, layer: MacLayer) -> float:
+        return DSP_NS
 
     def params(self, datapath: Datapath) -> dict[str, Any]:
         return {"use_dsp": "yes"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ....ir import Part, Parts
+from ...timing import multiplier_ns
 from ..layer import MacLayer
 from .base import Form
 from .xnor import fits as fits_xnor
@@ -22,6 +23,9 @@ class Lut(Form):
 
     def live_term_bits(self, layer: MacLayer) -> int:
         return min(self.term_bits(layer), layer.product_bits)
+
+    def multiply_ns(self, layer: MacLayer) -> float:
+        return multiplier_ns(layer.operand_bits, layer.weight_bits)
 
     def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
         layer = datapath.layer

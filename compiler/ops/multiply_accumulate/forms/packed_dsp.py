@@ -74,6 +74,9 @@ class PackedDsp(Form):
     def extra_sum_bits(self, layer: MacLayer) -> int:
         return 1
 
+    def multiply_ns(self, layer: MacLayer) -> float:
+        return 0.0  # the slice has a register behind it
+
     def params(self, datapath: Datapath) -> dict[str, Any]:
         layer = datapath.layer
         field = layer.weight_bits + layer.x.bits
