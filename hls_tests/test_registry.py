@@ -18,8 +18,8 @@ SMALL = 200
 SPECIMENS = 60
 """Looked through for small ones."""
 
-EVEN = {"concat", "flatten"}
-"""Operators that are built on lanes that divide their channels only, wherever they have more than one pixel."""
+EVEN = {"flatten"}
+"""Operators that are built on lanes that divide their channels only, where they have more than one pixel."""
 
 FEW = {"top_k"}
 """Operators of so few lanes that their folds are told apart by their steps, too."""
@@ -32,7 +32,7 @@ SHARES = 3
 
 @cache
 def cases_of(name: str) -> list[Case]:
-    """Specimens of an operator at folds and forms that all differ; one at least has lanes left over in its last fold."""
+    """Specimens of an operator at folds and forms that all differ; at least one leaves lanes over in its last fold."""
     cases: list[Case] = []
     folds, forms, uneven = set(), set(), False
     for index in range(SPECIMENS):
@@ -59,7 +59,7 @@ def _spread(op: Op, ins: tuple[TensorType, ...]) -> Iterator[Kernel]:
     """The slowest kernel, the fastest, two between; then one of every other form."""
     kernels = sorted(op.kernels(*ins), key=lambda kernel: -op.steps(kernel, *ins))
     yield from (kernels[(len(kernels) - 1) * third // 3] for third in range(4))
-    yield from {_form(kernel): kernel for kernel in kernels}.values()
+    yield from {_form(kernel): kernel for kernel in (*kernels, *op.choices(*ins))}.values()
 
 
 def _form(kernel: Kernel) -> tuple[str, ...]:
