@@ -29,7 +29,7 @@ def cases() -> list[Case]:
         table = rng.integers(least, most, (rows, high - low + 8), endpoint=True)
         bipolar = number % 4 == 3
         op = Lookup(rng.choice([-1, 1], table.shape) if bipolar else table, low - 3, None, bipolar)
-        kernel = Kernel(pe=lanes, simd=lanes, memory=("auto", "bram", "lutram")[number % 3])
+        kernel = Kernel(pe=lanes, simd=lanes, memory=("auto", "bram", "lutram")[number % 3], stages=1 + number % 2)
         made.append(Case(f"n{number}_c{channels}_l{lanes}_t{rows}", op, kernel, (x,)))
     for channels, lanes, rows, bipolar in ((5, 2, 5, True), (5, 5, 1, False), (3, 1, 3, False)):
         x = bipolar_tensor((2, channels), [-1] * channels, [*[1] * (channels - 1), -1], None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from harness import Case, check
 from intaglio.ir import Kernel, Op, TensorType
-from intaglio.ops import MulShift, Shift, Threshold
+from intaglio.ops import MulShift, PositionAffine, Shift, Threshold
 from intaglio.ops.elements import bipolar_tensor
 
 FOLDS = [(1, 1, 5), (4, 4, 2), (5, 2, 2), (37, 4, 1), (37, 36, 1), (3, 1, 2)]
@@ -98,8 +99,66 @@ def bipolar_cases() -> list[Case]:
     return made
 
 
+LEVELS = (1, 2, 3, 7, 15, 255)
+
+
+def search_cases() -> list[Case]:
+    """Searches of every depth and on every fold: thresholds of each channel or of all, signs, block RAMs, stages."""
+    rng = np.random.default_rng(4)
+    made = []
+    pairs = [(f, n) for at, f in enumerate(FOLDS) for n in LEVELS[at % 2 :: 2]]
+    for number, ((channels, lanes, pixels), levels) in enumerate(pairs):
+        low, high = RANGES[number % 2] if levels > 7 else RANGES[number % 3]
+        ends = np.sort(rng.integers(low, high, (2, channels), endpoint=True), axis=0)
+        ends[:, 0] = low, high
+        x = TensorType.integer((pixels, channels), *ends)
+        kinds = [threshold, plain_threshold] if levels > 1 else [threshold, lambda r, c, _, a, b: sign(r, c, a, b)]
+        op = kinds[number % 3 == 2](rng, channels, levels, low, high)
+        kernel = Kernel(lanes, lanes, compare="search", memory=("auto", "bram", "lutram")[number % 3])
+        if number % 2:
+            kernel = replace(kernel, stages=1 + number % op.path(kernel, x).most)
+        made.append(Case(f"search{number}_c{channels}_l{lanes}_n{levels}_s{kernel.stages}", op, kernel, (x,)))
+    wide = TensorType.integer((2, 5), -(1 << 39), (1 << 39) - 1)
+    op = threshold(rng, 5, 6, -(1 << 39), (1 << 39) - 1)
+    made.append(Case("search_wide", op, Kernel(2, 2, compare="search"), (wide,)))
+    two = bipolar_tensor((2, 5), [-1] * 5, [1] * 5, None)
+    made.append(Case("search_bipolar", sign(rng, 5, -1, 1), Kernel(2, 2, compare="search"), (two,)))
+    return made
+
+
+def staged_cases() -> list[Case]:
+    """Every number of stages of operators that have many, and what clocks ask for."""
+    rng = np.random.default_rng(6)
+    made = []
+    low, high, channels = -900, 700, 5
+    x = TensorType.integer((2, channels), low, high)
+    factors, addends = rng.integers(-90, 90, channels), rng.integers(-9000, 9000, channels)
+    ops = {
+        "threshold": threshold(rng, channels, 15, low, high),
+        "mul_shift": MulShift(factors, addends, 7, -4, 3),
+        "mul_shift_free": MulShift(np.full(channels, 77), addends, 7, -(10**6), 10**6),
+        "shift": Shift(addends, 9, 0, 15),
+        "position_affine": PositionAffine(rng.integers(-9, 9, (1, channels)), rng.integers(-9, 9, (2, channels))),
+    }
+    forms = [(name, "lut", memory) for name in ops for memory in ("auto", "bram")] + [("mul_shift", "dsp", "bram")]
+    for name, multiplier, memory in forms:
+        kernel = Kernel(2, 2, multiplier=multiplier, memory=memory)
+        for stages in range(2 if memory == "auto" else 1, ops[name].path(kernel, x).most + 1):
+            staged = replace(kernel, stages=stages)
+            made.append(Case(f"{name}_{multiplier}_{memory}_s{stages}", ops[name], staged, (x,)))
+    return made
+
+
+def test_searching_kernels(tmp_path: Path) -> None:
+    check(search_cases(), tmp_path, frames=3)
+
+
+def test_kernels_of_many_stages(tmp_path: Path) -> None:
+    check(staged_cases(), tmp_path, frames=3)
+
+
 def test_threshold_kernels(tmp_path: Path) -> None:
-    check(cases(("threshold", "plain"), 5), tmp_path)
+    check(cases(("threshold", "plain"), 7), tmp_path)
 
 
 def test_multiplying_and_shifting_kernels(tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ fold addresses; a constant that all channels of a lane share is a literal instea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from ..errors import IntaglioError
 from ..ir import Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
 from .hardware import (
@@ -28,6 +29,7 @@ from .hardware import (
     weight_type,
     width_of,
 )
+from .timing import BLOCK_RAM_NS, Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +46,14 @@ def constant_field(values: Int64) -> Field:
 
 
 class Lanewise(Op):
-    """An operator on one stream that takes a beat and issues one in every step, each channel for itself.
+    """An operator on one stream that takes a beat and issues one in every step, each channel for itself."""
 
-    latency: cycles from a step to its output beat.
-    """
+    registers_operands: ClassVar[int] = 1
+    """Registers between the step and the path."""
 
-    latency: ClassVar[int]
+    def path(self, kernel: Kernel, x: TensorType) -> Path:
+        """What happens from the operands' register to the result's, and where more registers may go."""
+        raise NotImplementedError
 
     def couplings(self, x: TensorType) -> tuple[tuple[Int64, ...], Int64]:
         return same_labels(x.channels)
@@ -60,89 +64,158 @@ class Lanewise(Op):
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         return (Kernel(pe=lanes, simd=lanes) for lanes in distinct_lanes(x.channels))
 
+    def pipelined(self, kernel: Kernel, clock_mhz: float, x: TensorType) -> Kernel:
+        return replace(kernel, stages=self.path(kernel, x).stages(clock_mhz))
+
     def steps(self, kernel: Kernel, x: TensorType) -> int:
         return x.pixels * folds(x.channels, kernel.simd)
 
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
+        if not 1 <= kernel.simd <= x.channels:
+            raise IntaglioError(
+                f"{self.name} cannot put {x.channels} channels on {kernel.simd} lanes",
+                hint=f"choose 1 to {x.channels}",
+            )
+        if kernel.pe != kernel.simd:
+            raise IntaglioError(
+                f"{self.name} issues as many channels as it takes, not {kernel.pe} of {kernel.simd}",
+                hint="choose pe = simd",
+            )
         return (kernel.simd,), kernel.pe
 
+    def registers(self, kernel: Kernel, path: Path) -> frozenset[str]:
+        """The pieces of the path that `stages` gives a register. Raises IntaglioError where there are not so many."""
+        if not 1 <= kernel.stages <= path.most:
+            raise IntaglioError(
+                f"{self.name} has no place for {kernel.stages} stages", hint=f"choose 1 to {path.most} for this kernel"
+            )
+        return path.registers(kernel.stages)
+
+    def latency(self, kernel: Kernel, path: Path) -> int:
+        """Cycles from a step to its output beat."""
+        return self.registers_operands + path.rows + len(self.registers(kernel, path))
+
     def program(self, kernel: Kernel, x: TensorType) -> Program:
+        self.lanes(kernel, x)
         beats = beat_steps(self.steps(kernel, x))
-        return Program(len(beats), (beats,), beats, self.latency)
+        return Program(len(beats), (beats,), beats, self.latency(kernel, self.path(kernel, x)))
 
 
-def lane_params(
-    kernel: Kernel,
-    x: TensorType,
-    out: TensorType,
-    latency: int,
-    fields: Mapping[str, Field],
-    *,
-    registers_operands: bool = True,
-) -> dict[str, Any]:
-    """Streams, folds, the memory of constants, and each field as `field`: nested list (HLS) and vector (RTL).
+def lane_layout(kernel: Kernel, x: TensorType, out: TensorType, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """Streams, folds and the sizes of the memory of constants and of each field: all that `parts` wants to know.
 
-    registers_operands: the template reads its beat from a register, a cycle after the step.
+    An operator may change these: registers_operands: its beat is read from a register, a cycle after the step; twice:
+    from two, and the constants, too; fold_registers: how long the fold of a beat is kept, for `fold_at`;
+    constants_fold: which of them the constants are read by; and the `delay` of a field: registers behind that memory.
     """
     lanes = kernel.simd
     count = folds(x.channels, lanes)
     spare = count * lanes - x.channels
-    packed: list[int] = [0] * count
     width = 0
-    context = stream_params(kernel, (x,), ((kernel.simd,), kernel.pe), out)
+    context = stream_params(kernel, (x,), ((lanes,), kernel.pe), out)
     for name, field in fields.items():
-        table, shared = _by_lane(field.values, lanes)
-        vectors: list[str] = []
+        _, shared = by_lane(field.values, lanes)
+        varying = lanes - sum(shared)
         size = field.bits * field.values.shape[1]
+        width += size * varying
+        context[name] = {
+            "bits": field.bits,
+            "elements": field.values.shape[1],
+            "size": size,
+            "shared": not varying,
+            "varying": varying,
+            "delay": 0,
+            "depth": count if varying else 1,
+            "index": "fold" if varying else "0",
+        }
+    style = memory_style(count, width, kernel)
+    return context | {
+        "fields": list(fields),
+        "lanes": lanes,
+        "steps": x.pixels * count,
+        "folds": count,
+        "fold_bits": width_of(count),
+        "counts_folds": bool(width or spare),
+        "registers_operands": True,
+        "twice": False,
+        "fold_registers": 0,
+        "constants_fold": "fold",
+        "spare": spare,
+        "constant_width": width,
+        "constant_style": VERILOG_STYLE[style],
+        "constants_ns": BLOCK_RAM_NS if width and style == "bram" else 0.0,
+    }
+
+
+def lane_params(layout: Mapping[str, Any], fields: Mapping[str, Field], latency: int) -> dict[str, Any]:
+    """The layout with its constants: the words of their memory, and each field as nested list (HLS), vector (RTL)."""
+    lanes, count, width = layout["lanes"], layout["folds"], layout["constant_width"]
+    packed: list[int] = [0] * count
+    place = 0
+    context: dict[str, Any] = dict(layout)
+    for name, field in fields.items():
+        table, shared = by_lane(field.values, lanes)
+        vectors: list[str] = []
+        size = layout[name]["size"]
         for lane in range(lanes):
             words = [pack(row, field.bits) for row in table[:, lane].tolist()]
             if shared[lane]:
                 vectors.append(hex_literal(words[0], size))
             else:
-                packed = [old | (word << width) for old, word in zip(packed, words, strict=True)]
-                vectors.append(f"constants[{width} +: {size}]")
-                width += size
-        everywhere = all(shared)
-        context[name] = {
-            "bits": field.bits,
-            "elements": field.values.shape[1],
-            "size": size,
-            "shared": everywhere,
-            "depth": 1 if everywhere else count,
-            "index": "0" if everywhere else "fold",
+                packed = [old | (word << place) for old, word in zip(packed, words, strict=True)]
+                vectors.append(f"constants[{place} +: {size}]")
+                place += size
+        everywhere = layout[name]["shared"]
+        context[name] = layout[name] | {
             "table": braces(_scalars(table[:1] if everywhere else table)),
             "vector": hex_literal(pack([pack(row, field.bits) for row in table[0].tolist()], size), size * lanes)
             if everywhere
             else f"{{{', '.join(reversed(vectors))}}}",
         }
     return context | {
-        "lanes": lanes,
         "latency": latency,
-        "steps": x.pixels * count,
-        "folds": count,
-        "fold_bits": width_of(count),
-        "counts_folds": bool(width or spare),
-        "spare": spare,
-        "registers_operands": registers_operands,
         "constant_words": [hex_literal(word, max(width, 1)) for word in packed] if width else [],
-        "constant_width": width,
-        "constant_style": VERILOG_STYLE[memory_style(count, width, kernel)],
     }
 
 
+def fold_at(context: Mapping[str, Any], delay: int) -> str:
+    """The fold of a beat so many cycles after its step, in SystemVerilog: one of the `fold_registers`."""
+    bits = context["fold_bits"]
+    return f"folds_late[{(delay - 1) * bits} +: {bits}]" if delay else "fold"
+
+
 def lane_parts(kernel: Kernel, context: Mapping[str, Any]) -> Parts:
-    """Operand and result registers, the fold counter and the memory of constants."""
-    parts = [Part("register", 1, {"bits": context["out"]["width"]}), Part("control")]
-    if context["registers_operands"]:
-        parts.insert(0, Part("register", 1, {"bits": context["ins"][0]["width"]}))
+    """Operand and result registers, the fold counter, the memory of constants and what delays them."""
+    word = context["ins"][0]["width"]
+    registers = context["out"]["width"] + (word if context["registers_operands"] else 0)
+    if context["twice"]:
+        registers += word + context["constant_width"]
+    parts = [Part("register", 1, {"bits": registers}), Part("control")]
     if context["counts_folds"]:
         parts.append(Part("counter", 1, {"bits": context["fold_bits"]}))
     if context["constant_width"]:
         parts.append(rom_part(context["folds"], context["constant_width"], kernel))
+    if context["fold_registers"]:
+        parts.append(Part("register", context["fold_registers"], {"bits": context["fold_bits"]}))
+    for name in context["fields"]:
+        parts += delay_parts(context[name]["varying"] * context[name]["size"], context[name]["delay"])
     return tuple(parts)
 
 
-def _by_lane(values: Int64, lanes: int) -> tuple[Int64, list[bool]]:
+def delay_parts(width: int, depth: int) -> Parts:
+    """Words on their way, as `intaglio_delay` builds it: registers, or shift registers in LUTs where it is long."""
+    if not width * depth:
+        return ()
+    if depth < SHIFT_REGISTER:
+        return (Part("register", depth, {"bits": width}),)
+    return (Part("shift_line", 1, {"width": width, "depth": depth}),)
+
+
+SHIFT_REGISTER = 3
+"""Registers in a row that become a LUT."""
+
+
+def by_lane(values: Int64, lanes: int) -> tuple[Int64, list[bool]]:
     """(folds, lanes, elements), and for each lane whether its channels share one value; a spare one repeats it."""
     channels, elements = values.shape
     count = folds(channels, lanes)
@@ -151,7 +224,7 @@ def _by_lane(values: Int64, lanes: int) -> tuple[Int64, list[bool]]:
     if channels < count * lanes:
         table[channels:] = table[channels - count * lanes + lanes : lanes]  # the first fold is full
     split = table.reshape(count, lanes, elements)
-    return split, [bool((split[:, lane] == split[0, lane]).all()) for lane in range(lanes)]
+    return split, (split == split[0]).all(axis=(0, 2)).tolist()
 
 
 def _scalars(table: Int64) -> object:

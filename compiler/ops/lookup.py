@@ -19,14 +19,15 @@ from .elements import bipolar_tensor, is_bipolar
 from .exact import FLOAT32_EXACT, integers
 from .executors import Executor
 from .hardware import VERILOG_STYLE, braces, folds, hex_literal, memory_style, plain_integer, rom_part, width_of
-from .lanewise import Lanewise, lane_params, lane_parts
+from .lanewise import Lanewise, fold_at, lane_layout, lane_params, lane_parts
+from .timing import BLOCK_RAM_NS, LUT_NS, Path, choice_ns
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Lookup(Lanewise, name="lookup"):
     """table: (channels or 1, entries). first: the x of its first entry. bipolar: all entries are -1 or +1."""
 
-    latency = 2  # the register that the table is read into and the result's
+    registers_operands = 0  # tables are read by what arrives
 
     table: Int64
     first: int
@@ -103,15 +104,31 @@ class Lookup(Lanewise, name="lookup"):
         padded[:channels] = words
         return padded.reshape(count, lanes, 1 << bits).swapaxes(0, 1).reshape(lanes, -1), bits
 
-    def _layout(self, kernel: Kernel, x: TensorType, depth: int, bits: int) -> dict[str, Any]:
-        context = lane_params(kernel, x, self.infer(x), self.latency, {}, registers_operands=False)
-        context["counts_folds"] = bool(context["spare"]) or depth > 1 << bits
-        return context
+    def path(self, kernel: Kernel, x: TensorType) -> Path:
+        return self._path(kernel, x, self.memories(kernel.simd, x)[0].shape[1])
+
+    def _path(self, kernel: Kernel, x: TensorType, depth: int) -> Path:
+        if memory_style(depth, self.infer(x).bits, kernel) == "bram":
+            read, word = 0.0, BLOCK_RAM_NS + choice_ns(-(-depth // BLOCK_RAM_WORDS))
+        else:
+            read, word = LUT_NS + choice_ns(-(-depth // 64)), 0.0
+        return Path((("arrive", LUT_NS), ("read", read), ("mask", word)), frozenset({"read"}))
+
+    def _layout(self, kernel: Kernel, x: TensorType, depth: int, bits: int) -> tuple[dict[str, Any], Path]:
+        self.lanes(kernel, x)
+        path = self._path(kernel, x, depth)
+        context = lane_layout(kernel, x, self.infer(x), {})
+        context["registers_operands"] = "arrive" in self.registers(kernel, path)
+        by_fold = depth > 1 << bits
+        context["fold_registers"] = int(by_fold and context["registers_operands"])
+        context["counts_folds"] = bool(context["spare"]) or by_fold
+        return context, path
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         memories, bits = self.memories(kernel.simd, x)
         shared, depth = len(memories) == 1, memories.shape[1]
-        context = self._layout(kernel, x, depth, bits)
+        layout, path = self._layout(kernel, x, depth, bits)
+        context = lane_params(layout, {}, self.latency(kernel, path))
         out_bits = context["out"]["bits"]
         codes = (memories + 1) >> 1 if self.bipolar else memories & ((1 << out_bits) - 1)
         return context | {
@@ -121,6 +138,8 @@ class Lookup(Lanewise, name="lookup"):
             "address_bits": width_of(depth),
             "offset_bits": bits,
             "by_fold": depth > 1 << bits,
+            "beat": "operands" if context["registers_operands"] else "s0_data",
+            "fold": fold_at(context, context["fold_registers"]),
             "index": "(fold << OFFSET_BITS) + offset.to_int()" if depth > 1 << bits else "offset",
             "table": braces(codes[0].tolist() if shared else codes.tolist()),
             "plain": plain_integer(out_bits + 1),
@@ -129,6 +148,10 @@ class Lookup(Lanewise, name="lookup"):
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         memories, bits = self.memories(kernel.simd, x)
-        context = self._layout(kernel, x, memories.shape[1], bits)
+        context, _ = self._layout(kernel, x, memories.shape[1], bits)
         rom = rom_part(memories.shape[1], context["out"]["bits"], kernel)
         return (*lane_parts(kernel, context), replace(rom, count=kernel.pe))
+
+
+BLOCK_RAM_WORDS = 1 << 15
+"""Words of the deepest block RAM: deeper memories choose among several."""

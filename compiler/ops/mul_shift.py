@@ -15,17 +15,16 @@ from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
 from .exact import integers
 from .executors import Executor
 from .hardware import chosen_among, weight_type
-from .lanewise import Lanewise, constant_field, lane_params, lane_parts
+from .lanewise import Field, Lanewise, constant_field, lane_layout, lane_params, lane_parts
 from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
-from .shift_clip import operand_params, products, shift_clip_params, shift_clip_parts
+from .shift_clip import clip_pieces, operand_params, products, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
+from .timing import DSP_NS, Path, adder_ns, multiplier_ns
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MulShift(Lanewise, name="mul_shift"):
     """multiplier, addend: (channels,) integers. shift: one for all channels. lo, hi: the clip."""
-
-    latency = 3  # the operands' register, the sum's and the result's
 
     multiplier: Int64
     addend: Int64
@@ -62,25 +61,80 @@ class MulShift(Lanewise, name="mul_shift"):
         addend = self.addend.tolist()
         return min(map(add, low, addend)), max(map(add, high, addend))
 
-    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+    def path(self, kernel: Kernel, x: TensorType) -> Path:
+        return self._layout(kernel, x)[1]
+
+    def _path(self, kernel: Kernel, x: TensorType, layout: dict[str, Any]) -> Path:
+        """A product of LUTs is the sum of two halves where a register goes between them."""
+        pieces = [("operands", layout["constants_ns"])] if layout["constants_ns"] else []
+        bits, factor = x.bits, layout["multiplier"]["bits"]
+        if kernel.multiplier == "dsp":
+            pieces.append(("product", DSP_NS))
+        elif factor < LEAST_SPLIT:
+            pieces.append(("product", multiplier_ns(bits, factor)))
+        else:
+            half = multiplier_ns(bits, -(-factor // 2))
+            pieces += [("halves", half), ("product", max(adder_ns(bits + factor), multiplier_ns(bits, factor) - half))]
+        return Path((*pieces, ("sum", adder_ns(layout["sum_bits"])), *clip_pieces(layout)), frozenset({"sum"}))
+
+    def _fields(self) -> dict[str, Field]:
+        return {"multiplier": constant_field(self.multiplier), "addend": constant_field(self.addend)}
+
+    def _layout(self, kernel: Kernel, x: TensorType) -> tuple[dict[str, Any], Path]:
+        self.lanes(kernel, x)
+        if kernel.multiplier not in MULTIPLIERS:
+            raise IntaglioError(
+                f"mul_shift has no multiplier {kernel.multiplier!r}", hint=f"choose {' or '.join(MULTIPLIERS)}"
+            )
         out = self.infer(x)
-        fields = {"multiplier": constant_field(self.multiplier), "addend": constant_field(self.addend)}
-        context = lane_params(kernel, x, out, self.latency, fields)
+        context = lane_layout(kernel, x, out, self._fields())
         context |= shift_clip_params(self.sums(x), self.shift, (self.lo, self.hi), out, context["addend"]["bits"])
-        return context | operand_params(x) | {"use_dsp": "yes" if kernel.multiplier == "dsp" else "no"}
+        return context, self._path(kernel, x, context)
+
+    def _placed(self, kernel: Kernel, context: dict[str, Any], path: Path) -> None:
+        """Says in the layout where registers are, and what they delay."""
+        registers = context["registers"] = self.registers(kernel, path)
+        context["twice"] = "operands" in registers
+        if context["addend"]["varying"]:
+            context["addend"]["delay"] = len(registers & {"halves", "product"})
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        layout, path = self._layout(kernel, x)
+        self._placed(kernel, layout, path)
+        context = lane_params(layout, self._fields(), self.latency(kernel, path))
+        low = context["multiplier"]["bits"] // 2
+        return (
+            context
+            | operand_params(x)
+            | {
+                "use_dsp": "yes" if kernel.multiplier == "dsp" else "no",
+                "low_bits": low,
+                "high_bits": context["multiplier"]["bits"] - low,
+            }
+        )
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        context = self.params(kernel, x)
-        lanes, bits = kernel.pe, x.bits
+        context, path = self._layout(kernel, x)
+        self._placed(kernel, context, path)
+        lanes, bits, factor, registers = kernel.pe, x.bits, context["multiplier"]["bits"], context["registers"]
         parts = list(lane_parts(kernel, context))
         if context["multiplier"]["shared"] and kernel.multiplier == "lut":
             constants = self.multiplier[:lanes]
-            sizes = constant_sizes(constants, x.bits, context["multiplier"]["bits"])
-            parts.append(Part("constant_multiplier", 1, sizes))
+            parts.append(Part("constant_multiplier", 1, constant_sizes(constants, x.bits, factor)))
         else:
             positive = int(self.multiplier.min(initial=0) >= 0)  # a sign that is always 0
-            sizes = {"a": bits, "b": context["multiplier"]["bits"] - positive, "signed": int(x.signed)}
+            sizes = {"a": bits, "b": factor - positive, "signed": int(x.signed)}
             parts.append(Part(f"{kernel.multiplier}_multiplier", lanes, sizes | chosen_among(parts)))
+        if "halves" in registers:
+            parts.append(Part("register", lanes, {"bits": 2 * bits + factor}))
+        if "product" in registers and kernel.multiplier == "lut":  # a DSP slice has one inside
+            parts.append(Part("register", lanes, {"bits": bits + factor}))
         parts.append(Part("adder", lanes, {"bits": context["sum_bits"], **chosen_among(parts)}))
         parts.append(Part("register", lanes, {"bits": context["sum_bits"] - context["shift"]}))  # what the shift keeps
         return (*parts, *shift_clip_parts(lanes, context))
+
+
+MULTIPLIERS = ("lut", "dsp")
+
+LEAST_SPLIT = 4
+"""Bits of a factor from which on its halves are multiplied apart."""

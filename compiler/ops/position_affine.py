@@ -31,8 +31,9 @@ from .hardware import (
     weight_type,
     width_of,
 )
-from .lanewise import Lanewise, lane_params, lane_parts
+from .lanewise import Lanewise, delay_parts, lane_layout, lane_params, lane_parts
 from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
+from .timing import DSP_NS, Path, adder_ns, multiplier_ns
 
 BEAT, PIXEL, FOLD, NOWHERE = "beat", "pixel", "fold", ""
 """What addresses a constant."""
@@ -44,8 +45,6 @@ WIDEST = (1 << 63) - 1
 @dataclass(frozen=True, eq=False, repr=False)
 class PositionAffine(Lanewise, name="position_affine"):
     """multiplier, addend: integers of the tensor's shape, or with axes of size 1 for what all positions share."""
-
-    latency = 2  # the operands' register and the sum's
 
     multiplier: Int64
     addend: Int64
@@ -100,11 +99,17 @@ class PositionAffine(Lanewise, name="position_affine"):
             if wide:
                 yield replace(kernel, multiplier="dsp")
 
+    def path(self, kernel: Kernel, x: TensorType) -> Path:
+        factor = weight_type(self.multiplier).bits
+        product = DSP_NS if kernel.multiplier == "dsp" else multiplier_ns(_operand_bits(x), factor)
+        return Path((("product", product), ("sum", adder_ns(self.infer(x).bits))))
+
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
-        out, count = self.infer(x), folds(x.channels, kernel.simd)
+        self.lanes(kernel, x)
+        out, count, path = self.infer(x), folds(x.channels, kernel.simd), self.path(kernel, x)
         tables = [_Table.of(c, x, kernel.simd) for c in (self.multiplier, self.addend)]
         used = {table.address for table in tables} - {NOWHERE}
-        context = lane_params(kernel, x, out, self.latency, {})
+        context = lane_params(lane_layout(kernel, x, out, {}), {}, self.latency(kernel, path))
         context["counts_folds"] |= FOLD in used or (PIXEL in used and count > 1)
         memories = []
         for address in sorted(used):
@@ -128,6 +133,7 @@ class PositionAffine(Lanewise, name="position_affine"):
         return context | {
             "element": element_params(x, "operands", "word"),
             "operand_bits": _operand_bits(x),
+            "registers": self.registers(kernel, path),
             "memories": memories,
             "counters": sorted(used & {BEAT, PIXEL}),
             "beat_bits": width_of(x.pixels * count),
@@ -154,6 +160,11 @@ class PositionAffine(Lanewise, name="position_affine"):
             parts.append(Part("lut_multiplier", lanes, sizes))
         else:
             parts.append(Part("dsp_multiplier", lanes, {"a": operand, "b": factor}))
+        if "product" in context["registers"]:
+            if kernel.multiplier == "lut":  # a DSP slice has one inside
+                parts.append(Part("register", lanes, {"bits": context["out"]["bits"]}))
+            if context["addend"]["address"] != NOWHERE:
+                parts += delay_parts(lanes * context["addend"]["bits"], 1)
         if self.addend.any():
             parts.append(Part("adder", lanes, {"bits": context["out"]["bits"]}))
         if context["spare"]:

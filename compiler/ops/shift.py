@@ -14,16 +14,15 @@ from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
 from .exact import integers
 from .executors import Executor
 from .hardware import chosen_among
-from .lanewise import Lanewise, constant_field, lane_params, lane_parts
-from .shift_clip import operand_params, shift_clip_params, shift_clip_parts
+from .lanewise import Field, Lanewise, constant_field, lane_layout, lane_params, lane_parts
+from .shift_clip import clip_pieces, operand_params, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
+from .timing import Path, adder_ns
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Shift(Lanewise, name="shift"):
     """addend: (channels,) integers. shift: one for all channels, to the right. lo, hi: the clip."""
-
-    latency = 2  # the operands' register and the result's
 
     addend: Int64
     shift: int
@@ -51,15 +50,31 @@ class Shift(Lanewise, name="shift"):
         addend = self.addend.tolist()
         return min(map(add, x.lo, addend)), max(map(add, x.hi, addend))
 
-    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+    def path(self, kernel: Kernel, x: TensorType) -> Path:
+        return self._layout(kernel, x)[1]
+
+    def _fields(self) -> dict[str, Field]:
+        return {"addend": constant_field(self.addend)}
+
+    def _layout(self, kernel: Kernel, x: TensorType) -> tuple[dict[str, Any], Path]:
+        self.lanes(kernel, x)
         out = self.infer(x)
-        context = lane_params(kernel, x, out, self.latency, {"addend": constant_field(self.addend)})
+        context = lane_layout(kernel, x, out, self._fields())
         context |= shift_clip_params(self.sums(x), self.shift, (self.lo, self.hi), out, context["addend"]["bits"])
-        return context | operand_params(x)
+        adder = adder_ns(context["sum_bits"]) if self.addend.any() else 0.0
+        return context, Path((("sum", context["constants_ns"] + adder), *clip_pieces(context)))
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        layout, path = self._layout(kernel, x)
+        context = lane_params(layout, self._fields(), self.latency(kernel, path))
+        return context | operand_params(x) | {"registers": self.registers(kernel, path)}
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        context = self.params(kernel, x)
-        parts = lane_parts(kernel, context)
-        adder = Part("adder", kernel.pe, {"bits": context["sum_bits"], **chosen_among(parts)})
-        adders = (adder,) if self.addend.any() else ()
-        return (*parts, *adders, *shift_clip_parts(kernel.pe, context))
+        context, path = self._layout(kernel, x)
+        context["registers"] = self.registers(kernel, path)
+        parts = list(lane_parts(kernel, context))
+        if self.addend.any():
+            parts.append(Part("adder", kernel.pe, {"bits": context["sum_bits"], **chosen_among(parts)}))
+        if "sum" in context["registers"]:
+            parts.append(Part("register", kernel.pe, {"bits": context["sum_bits"] - context["shift"]}))
+        return (*parts, *shift_clip_parts(kernel.pe, context))

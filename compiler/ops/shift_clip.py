@@ -9,6 +9,7 @@ import numpy as np
 from ..ir import Int64, Part, Parts, TensorType
 from .elements import element_params, value_bits
 from .hardware import hex_literal, signed_holding
+from .timing import LUT_NS, comparator_ns
 
 Bounds = tuple[int, int]
 
@@ -47,12 +48,21 @@ def shift_clip_params(sums: Bounds, shift: int, clip: Bounds, out: TensorType, l
     }
 
 
+def clip_pieces(context: dict[str, Any]) -> tuple[tuple[str, float], ...]:
+    """What a shifted sum passes on its way to the result."""
+    if not context["clips_low"] and not context["clips_high"]:
+        return (("select", 0.0),)
+    return ("compare", comparator_ns(context["shifted_bits"])), ("select", LUT_NS)
+
+
 def shift_clip_parts(lanes: int, context: dict[str, Any]) -> Parts:
     """One comparison with a constant for each side that is clipped, and the choice among the results."""
     sides = int(context["clips_low"]) + int(context["clips_high"])
     if not sides:
         return ()
+    kept = (sides + context["out"]["bits"]) if "compare" in context["registers"] else 0
     return (
+        *([Part("register", lanes, {"bits": kept})] if kept else []),
         Part("constant_comparator", lanes * sides, {"bits": context["shifted_bits"]}),
         Part("mux", lanes, {"inputs": 1 + sides, "bits": context["out"]["bits"]}),
     )

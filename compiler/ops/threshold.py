@@ -2,13 +2,15 @@
 
 One threshold per channel that leads from -1 to +1, or back, makes a bipolar tensor.
 
-Kernel: all thresholds of a channel are compared at once, on each lane. Only the thresholds that the input's proven
-bounds leave open are built: one that is always reached moves the base, one that never is goes.
+Kernel: `compare` = `parallel`: all thresholds of a channel are compared at once, on each lane; `search`: one after the
+other, by bisection, as threshold_search says. Only the thresholds that the input's proven bounds leave open are built:
+one that is always reached moves the base, one that never is goes.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Self
 
@@ -19,16 +21,16 @@ from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
 from .elements import bipolar_tensor, element_params, value_bits
 from .exact import integers
 from .executors import Executor
-from .hardware import chosen_among
-from .lanewise import Field, Lanewise, lane_params, lane_parts
+from .hardware import chosen_among, folds
+from .lanewise import Field, Lanewise, fold_at, lane_layout, lane_params, lane_parts
 from .staircase_executor import staircase_executor
+from .threshold_search import SHALLOW, Search
+from .timing import LUT_NS, Path, adder_ns, comparator_ns, logic_ns
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Threshold(Lanewise, name="threshold"):
     """thresholds: (channels, levels), ascending along levels. base: (channels,). step: (channels,)."""
-
-    latency = 2  # the operands' register and the result's
 
     thresholds: Int64
     base: Int64
@@ -66,16 +68,42 @@ class Threshold(Lanewise, name="threshold"):
 
     def open_levels(self, x: TensorType) -> tuple[Int64, Int64]:
         """The thresholds that x may reach or not, padded with one it never reaches, and the bases to match."""
-        rows = [
-            [t for t in row if low < t <= high]
-            for row, low, high in zip(self.thresholds.tolist(), x.lo, x.hi, strict=True)
-        ]
-        levels = max(1, *map(len, rows))
-        padded = [row + [high + 1] * (levels - len(row)) for row, high in zip(rows, x.hi, strict=True)]
-        always = (self.thresholds <= x.lo_array[:, None]).sum(axis=1)
-        return np.array(padded, np.int64).reshape(-1, levels), self.base + self.step * always
+        low, high = x.lo_array[:, None], x.hi_array[:, None]
+        always = (self.thresholds <= low).sum(axis=1, keepdims=True)
+        reached = (self.thresholds <= high).sum(axis=1, keepdims=True)
+        place = always + np.arange(max(1, int((reached - always).max())))
+        found = np.take_along_axis(self.thresholds, np.minimum(place, self.thresholds.shape[1] - 1), axis=1)
+        return np.where(place < reached, found, high + 1), self.base + self.step * always[:, 0]
 
-    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+    def kernels(self, x: TensorType) -> Iterator[Kernel]:
+        for kernel in super().kernels(x):
+            yield kernel
+            if self._searches(x):
+                yield replace(kernel, compare="search")
+
+    def choices(self, x: TensorType) -> Iterator[Kernel]:
+        searches, deepest = self._searches(x), self.open_levels(x)[0].shape[1] // 2 + 1
+        for kernel in super().choices(x):
+            yield kernel
+            if searches:
+                deep = deepest * folds(x.channels, kernel.simd) > SHALLOW
+                for memory in ("lutram", "bram") if deep else ("auto",):
+                    yield replace(kernel, compare="search", memory=memory)
+
+    def _searches(self, x: TensorType) -> bool:
+        """Is a search of fewer comparisons?"""
+        return self.open_levels(x)[0].shape[1] >= LEAST_SEARCHED
+
+    def path(self, kernel: Kernel, x: TensorType) -> Path:
+        return self._plan(kernel, x).path
+
+    def _plan(self, kernel: Kernel, x: TensorType) -> _Plan:
+        """Raises IntaglioError for what cannot be built."""
+        self.lanes(kernel, x)
+        if kernel.compare not in COMPARISONS:
+            raise IntaglioError(
+                f"threshold has no comparison {kernel.compare!r}", hint=f"choose {' or '.join(COMPARISONS)}"
+            )
         out = self.infer(x)
         thresholds, base = self.open_levels(x)
         step = self.step
@@ -87,42 +115,100 @@ class Threshold(Lanewise, name="threshold"):
                 hint="a lookup gives any integer; steps of 2 between -1 and +1 are bipolar",
             )
         levels = thresholds.shape[1]
+        count_bits, result_bits = levels.bit_length(), max(out.bits, levels.bit_length())
+        searches = kernel.compare == "search"
+        if searches and levels < (full := (1 << count_bits) - 1):
+            thresholds = np.pad(thresholds, ((0, 0), (0, full - levels)), constant_values=max(x.hi) + 1)
         top = int(thresholds.max())  # thresholds lie above x's lower bound, so only the upper end may need a wider type
-        bits = value_bits(x)
-        compare_bits = max(bits, top.bit_length() + 1 if x.signed else top.bit_length())
-        element = element_params(x, "operands", "word")
+        compare_bits = max(value_bits(x), top.bit_length() + 1 if x.signed else top.bit_length())
         # A falling channel adds ~count to base + 1, modulo 2^result_bits: one adder for either direction.
         flip = (step < 0).astype(np.int64)
-        result_bits = max(out.bits, levels.bit_length())
         start = (base + flip) & ((1 << result_bits) - 1)
-        fields = {
-            "thresholds": Field(thresholds, compare_bits),
-            "start": Field(start[:, None], result_bits),
-            "flip": Field(flip[:, None], 1),
-        }
-        context = lane_params(kernel, x, out, self.latency, fields)
-        return context | {
-            "element": element,
+        fields = {"start": Field(start[:, None], result_bits), "flip": Field(flip[:, None], 1)}
+        if not searches:
+            fields = {"thresholds": Field(thresholds, compare_bits)} | fields
+        context = lane_layout(kernel, x, out, fields) | {
             "levels": levels,
             "compare_bits": compare_bits,
-            "count_bits": levels.bit_length(),
+            "count_bits": count_bits,
             "result_bits": result_bits,
-            "sign": "signed " if x.signed else "",
-            "extend": f"COMPARE_BITS'({element['rtl']})",
             "starts": bool(start.any()),
             "flips": bool(flip.any()),
-            "threshold_bits": compare_bits + (0 if x.signed else 1),
+        }
+        add = [("add", adder_ns(result_bits) if context["starts"] else LUT_NS)] if start.any() or flip.any() else []
+        if searches:
+            search = Search.of(kernel, thresholds, compare_bits)
+            path = Path((*search.pieces(), *add), search.fixed)
+            registers = self.registers(kernel, path)
+            context |= _late_folds(context, search, registers)
+            return _Plan(context, fields, path, registers, search)
+        pieces = [("compare", context["constants_ns"] + comparator_ns(compare_bits))]
+        if levels > 1:
+            pieces.append(("count", logic_ns(levels)))
+        path = Path((*pieces, *add))
+        registers = self.registers(kernel, path)
+        for name in ("start", "flip"):
+            context[name]["delay"] = len(registers) if context[name]["varying"] else 0
+        return _Plan(context, fields, path, registers, None)
+
+    def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
+        plan = self._plan(kernel, x)
+        context = lane_params(plan.layout, plan.fields, self.latency(kernel, plan.path))
+        element, search = element_params(x, "operands", "word"), None
+        if plan.search:
+            delays = [plan.search.fold_delay(stage, plan.registers) for stage in range(plan.search.bits)]
+            search = plan.search.params(x.signed, [fold_at(context, delay) for delay in delays], plan.registers)
+        return context | {
+            "element": element,
+            "sign": "signed " if x.signed else "",
+            "extend": f"COMPARE_BITS'({element['rtl']})",
+            "threshold_bits": context["compare_bits"] + (0 if x.signed else 1),
+            "registers": plan.registers,
+            "search": search,
         }
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        context = self.params(kernel, x)
-        kind = "constant_comparator" if context["thresholds"]["shared"] else "comparator"
+        plan = self._plan(kernel, x)
+        context, registers = plan.layout, plan.registers
         lanes, levels = kernel.pe, context["levels"]
         parts = [*lane_parts(kernel, context)]
-        parts += [
-            Part(kind, lanes * levels, {"bits": context["compare_bits"], **chosen_among(parts)}),
-            Part("thermometer", lanes, {"levels": levels}),
-        ]
+        if plan.search:
+            parts += plan.search.parts(x, registers)
+        else:
+            kind = "constant_comparator" if context["thresholds"]["shared"] else "comparator"
+            parts += [
+                Part(kind, lanes * levels, {"bits": context["compare_bits"], **chosen_among(parts)}),
+                Part("thermometer", lanes, {"levels": levels}),
+            ]
+            held = levels * ("compare" in registers) + context["count_bits"] * ("count" in registers)
+            if held:
+                parts.append(Part("register", lanes, {"bits": held}))
         if context["starts"]:
             parts.append(Part("adder", lanes, {"bits": context["result_bits"]}))
         return tuple(parts)
+
+
+@dataclass(frozen=True, eq=False)
+class _Plan:
+    """A threshold with a kernel."""
+
+    layout: dict[str, Any]
+    fields: dict[str, Field]
+    path: Path
+    registers: frozenset[str]
+    search: Search | None
+
+
+def _late_folds(layout: dict[str, Any], search: Search, registers: frozenset[str]) -> dict[str, Any]:
+    """The constants of a search are wanted by its last adder, its thresholds on the way."""
+    last = search.bits - 1 + len(registers)
+    reads = [search.fold_delay(stage, registers) for stage in range(search.bits)] if search.by_fold else [0]
+    kept = max(last if layout["constant_width"] else 0, *reads)
+    counts = layout["counts_folds"] or search.by_fold
+    return {"fold_registers": kept, "constants_fold": fold_at(layout, last), "counts_folds": counts}
+
+
+COMPARISONS = ("parallel", "search")
+
+LEAST_SEARCHED = 3
+"""Thresholds from which on a search takes fewer comparisons than there are."""
