@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from ..ir import Int64, Kernel, Part, Parts
-from .hardware import VERILOG_STYLE, braces, buffer_parts, buffer_style, hex_literal, memory_style, rom_part, width_of
+from .hardware import (
+    VERILOG_STYLE,
+    braces,
+    buffer_parts,
+    buffer_style,
+    hex_literal,
+    memory_style,
+    rom_part,
+    signed_holding,
+    width_of,
+)
 from .multiply_accumulate import Tiles
 from .sliding import Raster, RowBuffer
 
@@ -20,36 +30,46 @@ SHORTEST_LINE = 3
 
 
 def row_params(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> dict[str, Any]:
-    order = Order(form, tiles)
+    (top, _, left, _), (down, right) = form.window.padding, form.window.stride
+    window_passes, row_passes = form.passed
     return {
         "form": "rows",
         "folds": form.folds,
         "fold_bits": width_of(form.folds),
         "row_bits": width_of(form.row_numbers),
         "column_bits": width_of(form.column_numbers),
-        "slots": form.slots,
-        "holds_image": form.slots == form.rows,
+        "depth": form.depth,
+        "holds_image": form.depth == form.words,
         "buffer_bits": width_of(form.depth),
         "buffer_ram_style": VERILOG_STYLE[buffer_style(form.depth, word, kernel)],
+        "origin_start": form.address(-top, -left),
+        "window_move": form.address(0, right),
+        "row_move": form.address(down, 0),
+        "excess_bits": _excess_bits(form),
+        "excess_start": -form.first_word - form.depth,
+        "window_passes": window_passes,
+        "row_passes": row_passes,
         "skips": not tiles.complete,
-    } | (_walk_params(form) if tiles.complete else order.params())
+    } | (_walk_params(form) if tiles.complete else Order(form, tiles).params())
+
+
+def _excess_bits(form: RowBuffer) -> int:
+    """Of what is loaded beyond the room that there is: at most nothing, at least an empty buffer and what is passed
+    over before it is loaded.
+    """
+    return signed_holding(-(form.depth + form.words + max(form.passed)), max(-form.first_word, form.words)).bits
 
 
 def _walk_params(form: RowBuffer) -> dict[str, Any]:
-    top, _, left, _ = form.window.padding
     passes = form.turns // form.groups
+    (down, right), (_, span) = form.window.dilation, form.window.span
     return {
         "pass_folds": form.pass_folds,
         "group_folds": form.groups,
         "passes": passes,
         "pass_bits": width_of(passes),
-        "line_bits": width_of(form.depth + 1),
-        "line_start": form.slot_start(-top),
-        "line_stride": form.slot_start(form.window.stride[0]),
-        "line_step": form.slot_start(form.window.dilation[0]),
-        "column_step": form.window.dilation[1] * form.folds - form.pass_folds + 1,
-        "window_step": form.window.stride[1] * form.folds - (form.groups - 1) * form.pass_folds,
-        "offset_start": -left * form.folds % (1 << width_of(form.depth)),
+        "column_move": (right * form.folds - form.pass_folds + 1) % form.depth,
+        "line_move": (down * form.row_words - (span - 1) * form.folds - form.pass_folds + 1) % form.depth,
     }
 
 
@@ -87,7 +107,6 @@ class Order:
     def params(self) -> dict[str, Any]:
         form, bits = self.form, self.bits
         place, row, column, last = self.fields
-        (top, _, left, _), (down, right) = form.window.padding, form.window.stride
         words, low = np.zeros(len(place), np.int64), 0
         for numbers, size in zip((place, *((row, column) if self.pads else ()), last), bits, strict=False):
             words |= numbers << low
@@ -105,14 +124,11 @@ class Order:
             "order_rows": braces(row.tolist()),
             "order_columns": braces(column.tolist()),
             "order_last": braces(last.tolist()),
-            "origin_start": (form.slot_start(-top) - left * form.folds) % form.depth,
-            "window_move": right * form.folds % form.depth,
-            "row_move": form.slot_start(down),
         }
 
 
 def row_parts(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> Parts:
-    """The buffer, where loading stands, where the window is, where in it the next step reads."""
+    """The buffer, where loading stands, how much room there is, where the window is, where the next step reads."""
     row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
     parts = [
         *buffer_parts(form.depth, word, kernel),
@@ -121,53 +137,53 @@ def row_parts(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> Parts
         Part("counter", 1, {"bits": column}),
         Part("register", 2, {"bits": row}),  # the window
         Part("register", 2, {"bits": column}),
+        Part("register", 2, {"bits": address}),
         Part("adder", 2, {"bits": row}),
         Part("adder", 2, {"bits": column}),
-        Part("comparator", 3, {"bits": row}),
+        Part("adder", 2, {"bits": address}),
+        Part("comparator", 2, {"bits": row}),
         Part("comparator", 1, {"bits": column}),
         Part("control"),
         *_padding_parts(form, row, column, word),
     ]
+    if form.depth < form.words:
+        parts += [Part("counter", 1, {"bits": _excess_bits(form)}), Part("adder", 1, {"bits": _excess_bits(form)})]
     parts += [Part("counter", 1, {"bits": width_of(form.folds)})] if form.folds > 1 else []
     parts += [Part("counter", 1, {"bits": width_of(form.turns)})] if form.turns > 1 else []
     return (*parts, *(_walk_parts(form) if tiles.complete else _order_parts(Order(form, tiles))))
 
 
 def _walk_parts(form: RowBuffer) -> Parts:
-    row, column, fold = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.folds)
-    address, line = width_of(form.depth), width_of(form.depth + 1)
+    """Row, column and fold of the step, and its address, which moves on or starts again."""
+    row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
     parts = [
         Part("counter", 1, {"bits": row}),
         Part("counter", 1, {"bits": column}),
-        Part("counter", 2, {"bits": line}),
-        Part("register", 2, {"bits": address}),
-        Part("adder", 3, {"bits": address}),
+        Part("register", 1, {"bits": address}),
+        Part("adder", 2, {"bits": address}),
+        Part("mux", 1, {"inputs": 3, "bits": address}),
         Part("comparator", 1, {"bits": row}),
         Part("comparator", 1, {"bits": column}),
     ]
-    parts += [Part("counter", 1, {"bits": fold})] if form.folds > 1 else []
-    if form.window.dilation[0] > 1:  # rows that wrap around the buffer in leaps
-        parts += [Part("comparator", 1, {"bits": line}), Part("mux", 1, {"inputs": 2, "bits": line})]
-    if form.window.dilation[1] > 1 or form.groups > 1:  # leaps from pixel to pixel
-        parts.append(Part("mux", 1, {"inputs": 2, "bits": address}))
+    parts += [Part("counter", 1, {"bits": width_of(form.folds)})] if form.folds > 1 else []
     if form.groups > 1:  # the start of the next group, and which pass of a group it is
-        parts += [Part("adder", 1, {"bits": address}), Part("mux", 2, {"inputs": 2, "bits": address})]
+        parts += [Part("register", 1, {"bits": address}), Part("adder", 1, {"bits": address})]
+        parts += [Part("mux", 1, {"inputs": 2, "bits": address})]
         passes = form.turns // form.groups
         parts += [Part("counter", 1, {"bits": width_of(passes)})] if passes > 1 else []
     return tuple(parts)
 
 
 def _order_parts(order: Order) -> Parts:
-    """The order, the addresses of windows, and the stage in which a tile's address is made."""
+    """The order, and the stage in which a tile's address is made."""
     form, tiles = order.form, len(order.tiles.blocks)
     row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
     parts = [
         rom_part(tiles, sum(order.bits), Kernel()),
         Part("counter", 1, {"bits": width_of(tiles)}),
-        Part("register", 3, {"bits": address}),
-        Part("adder", 4, {"bits": address}),
-        Part("comparator", 3, {"bits": address}),
-        Part("mux", 2, {"inputs": 2, "bits": address}),
+        Part("register", 1, {"bits": address}),
+        Part("adder", 2, {"bits": address}),
+        Part("mux", 1, {"inputs": 2, "bits": address}),
         Part("register", 1, {"bits": 2}),  # is there a step, is its sum complete
     ]
     if order.pads:
@@ -182,6 +198,7 @@ def window_params(form: Raster) -> dict[str, Any]:
         "rows": form.rows,
         "columns": form.columns,
         "gap": form.gap,
+        "line_words": form.columns * form.folds,
         "folds": form.folds,
         "fold_bits": width_of(form.folds),
         "passes": form.turns,

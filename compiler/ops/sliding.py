@@ -17,13 +17,13 @@ from .window import Padding, Pair, Window
 
 @dataclass(frozen=True, slots=True)
 class RowBuffer:
-    """A RAM of `slots` image rows; row r lies in slot r mod `slots`. An image pixel takes `folds` beats.
+    """A RAM of `depth` words of the image, in which word n lies at n mod `depth`. An image pixel takes `folds` words.
 
-    Each output pixel takes a pass over its window per output fold, an equal share of them over the beats of each of
-    `groups` of channels, one group after the other; `ends` says after how many steps each pass is over. While a pixel
-    is computed, beats are loaded as long as they overwrite no row that it still needs; where its window is not there
-    yet, the kernel only loads. When all is computed, the unread rest of the frame is loaded, and the next frame starts
-    from an empty buffer.
+    Each output pixel takes a pass over its window per output fold, an equal share of them over the words of each of
+    `groups` of channels, one group after the other; `ends` says after how many steps each pass is over. In every step
+    a word is loaded, as long as it overwrites none from the first of the present window on; where that window is not
+    there yet, the kernel only loads. When all is computed, the unread rest of the frame is loaded, and the next frame
+    starts from an empty buffer.
     """
 
     window: Window
@@ -41,22 +41,26 @@ class RowBuffer:
         return len(self.ends)
 
     @property
-    def slots(self) -> int:
-        """Rows kept: those of a window and those that the next row of windows adds."""
-        return min(self.window.span[0] + self.window.stride[0], self.rows)
-
-    @property
     def row_words(self) -> int:
         return self.columns * self.folds
 
     @property
+    def words(self) -> int:
+        """Of an image."""
+        return self.rows * self.row_words
+
+    @property
     def depth(self) -> int:
-        """Words of the RAM."""
-        return self.slots * self.row_words
+        """Words of the RAM: the fewest with which nothing waits that would not wait with room for all."""
+        return _depth_and_steps(self)[0]
+
+    @property
+    def steps(self) -> int:
+        return _depth_and_steps(self)[1]
 
     @property
     def pass_folds(self) -> int:
-        """Beats of a pixel that one pass reads."""
+        """Words of a pixel that one pass reads."""
         return self.folds // self.groups
 
     @property
@@ -64,9 +68,9 @@ class RowBuffer:
         """The padding that windows reach into: top, bottom, left, right."""
         return _reach(self.window, (self.rows, self.columns), (self.out_rows, self.out_columns))
 
-    def slot_start(self, row: int) -> int:
-        """The address of the slot that belongs to a row (above the image: the one that it would have)."""
-        return row % self.slots * self.row_words
+    def address(self, row: int, column: int) -> int:
+        """Where a pixel lies, or would lie."""
+        return (row * self.row_words + column * self.folds) % self.depth
 
     @property
     def row_numbers(self) -> int:
@@ -81,50 +85,75 @@ class RowBuffer:
         return max(self.window.padding[2] + self.columns + 1, windows)
 
     @property
-    def steps(self) -> int:
-        return self.loads_and_starts()[2]
+    def first_word(self) -> int:
+        """The number of the first word of the first window: below 0 where it is padding."""
+        return -(self.window.padding[0] * self.columns + self.window.padding[2]) * self.folds
+
+    @property
+    def passed(self) -> tuple[int, int]:
+        """Words that a window has passed when the next one of its row comes, and when the next row of windows does.
+
+        Where padding on the right leads windows beyond the next row's first, words are given up row by row.
+        """
+        down, right = self.window.stride
+        steps = right * self.folds if (self.out_columns - 1) * right <= down * self.columns else 0
+        return steps, down * self.row_words - (self.out_columns - 1) * steps
+
+    def first_words(self) -> Int64:
+        """Of every window, the first word that it or a later one may need."""
+        right, down = self.passed
+        row = np.arange(self.out_columns) * right
+        rows = np.arange(self.out_rows)[:, None] * (down + (self.out_columns - 1) * right)
+        return (self.first_word + rows + row).ravel()
+
+    def needed(self) -> Int64:
+        """How many words every window needs loaded."""
+        (span_rows, span_columns), (down, right), padding = self.window.span, self.window.stride, self.window.padding
+        bottom = np.minimum(np.arange(self.out_rows) * down - padding[0] + span_rows, self.rows) - 1
+        ends = np.clip(np.arange(self.out_columns) * right - padding[2] + span_columns, 0, self.columns)
+        return np.where(bottom[:, None] < 0, 0, (bottom[:, None] * self.columns + ends) * self.folds).ravel()
+
+    def starts(self) -> Int64:
+        """The first step of every window, if there always is room."""
+        needed = self.needed()
+        before = np.arange(len(needed)) * self.ends[-1]
+        return before + np.maximum.accumulate(needed - before)
 
     def program(self, latency: int) -> Program:
         """Its timing: steps, the steps that load, the steps that end a pass."""
         return _row_buffer_program(self, latency)
 
-    def loads_and_starts(self) -> tuple[list[tuple[int, int]], list[int], int]:
-        """Runs of loading (first step, how many), the first step of each output pixel, and the number of steps."""
-        (span_rows, span_columns), (down, right_by) = self.window.span, self.window.stride
-        top, _, left, _ = self.window.padding
-        pixel_steps = self.ends[-1]
-        loads: list[tuple[int, int]] = []
-        starts: list[int] = []
-        step = loaded = 0
-        for y in range(self.out_rows):
-            first = max(y * down - top, 0)
-            limit = min(first + self.slots, self.rows) * self.row_words
-            bottom = min(y * down - top + span_rows - 1, self.rows - 1)
-            for x in range(self.out_columns):
-                right = min(max(x * right_by - left + span_columns - 1, -1), self.columns - 1)
-                need = max(bottom * self.columns + right + 1, 0) * self.folds if bottom >= 0 else 0
-                if loaded < need:
-                    loads.append((step, need - loaded))
-                    step += need - loaded
-                    loaded = need
-                starts.append(step)
-                if ahead := min(pixel_steps, limit - loaded):
-                    loads.append((step, ahead))
-                    loaded += ahead
-                step += pixel_steps
-        if rest := self.rows * self.row_words - loaded:
-            loads.append((step, rest))
-        return loads, starts, step + rest
+
+@lru_cache(maxsize=4096)
+def _depth_and_steps(buffer: RowBuffer) -> tuple[int, int]:
+    """A window that is over at step e may have its first word + depth loaded by then, and a word in every step after:
+    that must be what each later window needs when it starts, and all when the frame ends. A window of padding alone
+    that comes first must let the first word in: nothing is sent for a frame that has not begun to come.
+    """
+    starts, needed, first = buffer.starts(), buffer.needed(), buffer.first_words()
+    over = starts + buffer.ends[-1]
+    steps = max(int(over[-1]), buffer.words)
+    later = np.append((needed - starts)[1:], buffer.words - steps)
+    later = np.maximum.accumulate(later[::-1])[::-1]
+    loaded = np.concatenate([needed[:1].clip(1), needed[1:], later + over])  # by each window's start, by its end
+    first = np.append(first, first)
+    depth = int((loaded - first).max(initial=buffer.folds, where=loaded > 0))
+    return min(depth, buffer.words), steps
 
 
 @lru_cache(maxsize=64)
 def _row_buffer_program(buffer: RowBuffer, latency: int) -> Program:
-    loads, starts, steps = buffer.loads_and_starts()
-    first, count = np.array(loads, dtype=np.int64).T
-    reads = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
+    starts, first = buffer.starts(), buffer.first_words()
+    over = starts + buffer.ends[-1]
+    word = np.arange(buffer.words)
+    reads = word
+    if buffer.depth < buffer.words:  # a word waits for the window that needs nothing of what it overwrites
+        window = np.searchsorted(first, word - buffer.depth, side="right")
+        free = np.append(0, over)[window]
+        reads = word + np.maximum.accumulate(free - word)
     ends = np.array(buffer.ends, dtype=np.int64) - 1
-    writes = (np.array(starts, dtype=np.int64)[:, None] + ends).ravel()
-    return Program(steps, (_fixed(reads),), _fixed(writes), latency)
+    writes = (starts[:, None] + ends).ravel()
+    return Program(buffer.steps, (_fixed(reads),), _fixed(writes), latency)
 
 
 @dataclass(frozen=True, slots=True)

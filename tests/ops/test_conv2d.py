@@ -96,31 +96,33 @@ def without_groups(op: Conv2d) -> Conv2d:
     return replace(op, weight=as_integers(weight), groups=1)
 
 
-def rows_program(op: Conv2d, kernel: Kernel, kind: TensorType) -> tuple[int, list[int], list[int]]:
-    """The rows form, step by step: (steps, reads, writes)."""
+def rows_program(op: Conv2d, kernel: Kernel, kind: TensorType, depth: int) -> tuple[int, list[int], list[int]]:
+    """The rows form with a buffer of `depth` words, step by step: (steps, reads, writes); no steps if it gets stuck."""
     height, width, channels = kind.shape
     rows, columns = spans(op)
-    top, _, left, _ = op.padding
-    lanes = op.lanes(kernel, kind)[0][0]
-    folds = -(-channels // lanes)
+    (top, _, left, _), (down, right) = op.padding, op.stride
+    folds = -(-channels // op.lanes(kernel, kind)[0][0])
     side = max(1, kernel.pe * op.groups // len(op.bias)) if op.groups > 1 else 1
     passes = tiles(op, kernel.pe, kernel.simd // side)
-    slots, total = min(rows + op.stride[0], height), height * width * folds
+    total = height * width * folds
     out_rows, out_columns, _ = op.infer(kind).shape
+    by_pixel = (out_columns - 1) * right <= down * width  # a row of windows stays before the next one's first
     reads: list[int] = []
     writes: list[int] = []
     step = 0
     for y in range(out_rows):
-        limit = min(max(y * op.stride[0] - top, 0) + slots, height) * width * folds
         for z in range(out_columns):
-            row = min(y * op.stride[0] - top + rows, height) - 1
-            column = max(min(z * op.stride[1] - left + columns, width) - 1, -1)
+            first = ((y * down - top) * width - left + (z * right if by_pixel else 0)) * folds
+            row = min(y * down - top + rows, height) - 1
+            column = max(min(z * right - left + columns, width) - 1, -1)
             need = 0 if row < 0 else (row * width + column + 1) * folds
             left_over = [number for number in passes for number in range(number, 0, -1)]
             while left_over:
-                ready = len(reads) >= need
-                if len(reads) < limit:
+                ready, loads = len(reads) >= need, len(reads) < min(first + depth, total)
+                if loads:
                     reads.append(step)
+                elif not ready:
+                    return 0, [], []
                 if ready and left_over.pop(0) == 1:
                     writes.append(step)
                 step += 1
@@ -207,7 +209,17 @@ def test_the_program_is_that_of_the_machine(
         op = without_groups(op)
     side = max(1, kernel.pe * op.groups // len(op.bias)) if op.groups > 1 else 1
     whole = kernel.simd > side * op.weight.shape[3]
-    steps, reads, writes = (window_program if whole else rows_program)(op, kernel, kind)
+    if whole:
+        steps, reads, writes = window_program(op, kernel, kind)
+    else:
+        folds = -(-kind.channels // op.lanes(kernel, kind)[0][0])
+        depth = next(p["depth"] for p in op.parts(kernel, kind) if p.kind.startswith("ram"))
+        everything = 1 << 40
+        holds_image = depth == kind.pixels * folds
+        steps, reads, writes = rows_program(op, kernel, kind, everything if holds_image else depth)
+        assert steps == rows_program(op, kernel, kind, everything)[0]  # a larger buffer would be no faster,
+        slower, late, early = rows_program(op, kernel, kind, depth - 1)  # a smaller one is, or stuck, or it sends first
+        assert depth == folds or steps != slower or late[0] > early[0]
     assert (program.steps, program.reads[0].tolist(), program.writes.tolist()) == (steps, reads, writes)
     assert op.steps(kernel, kind) == program.steps
     assert len(reads) == kind.pixels * -(-kind.channels // op.lanes(kernel, kind)[0][0])
