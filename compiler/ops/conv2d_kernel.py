@@ -70,7 +70,9 @@ class ConvKernel:
         if self.takes_windows:
             return Tiles.every(folds(len(self.op.bias), self.kernel.pe), 1)
         tiles = occupied(self.op.weight, self.kernel.pe, self.terms)
-        return tiles if tiles.pays(len(tiles.blocks)) else Tiles.every(tiles.turns, tiles.beats)
+        every = Tiles.every(tiles.turns, tiles.beats)
+        pays = tiles.pays(len(tiles.blocks)) and self._rows(tiles).steps < self._rows(every).steps
+        return tiles if pays else every
 
     @cached_property
     def path(self) -> Datapath:
@@ -81,13 +83,21 @@ class ConvKernel:
     @cached_property
     def form(self) -> RowBuffer | Raster:
         """How the windows come about."""
-        op, image, tiles = self.op, self.x.shape, self.tiles
-        rows, columns, _ = op.window.output_shape(self.x, len(op.bias), "conv2d")
-        groups = folds(op.groups, self.side)
-        if self.takes_windows:
-            return Raster(op.window, image[0], image[1], rows, columns, tiles.turns // groups, groups)
-        beats, ends = folds(self.x.channels, self.lanes[0]), tuple(tiles.ends.tolist())
-        return RowBuffer(op.window, image[0], image[1], rows, columns, beats, ends, groups)
+        if not self.takes_windows:
+            return self._rows(self.tiles)
+        groups = folds(self.op.groups, self.side)
+        return Raster(self.op.window, *self._sizes, self.tiles.turns // groups, groups)
+
+    def _rows(self, tiles: Tiles) -> RowBuffer:
+        beats, groups = folds(self.x.channels, self.lanes[0]), folds(self.op.groups, self.side)
+        ends, whole = tuple(tiles.ends.tolist()), not tiles.complete
+        return RowBuffer(self.op.window, *self._sizes, beats, ends, groups, whole)
+
+    @property
+    def _sizes(self) -> tuple[int, int, int, int]:
+        """Rows and columns of the image, and of the output."""
+        rows, columns, _ = self.op.window.output_shape(self.x, len(self.op.bias), "conv2d")
+        return self.x.shape[0], self.x.shape[1], rows, columns
 
     def program(self) -> Program:
         # where tiles are skipped, the address of each is made in a cycle of its own

@@ -21,9 +21,9 @@ class RowBuffer:
 
     Each output pixel takes a pass over its window per output fold, an equal share of them over the words of each of
     `groups` of channels, one group after the other; `ends` says after how many steps each pass is over. In every step
-    a word is loaded, as long as it overwrites none from the first of the present window on; where that window is not
-    there yet, the kernel only loads. When all is computed, the unread rest of the frame is loaded, and the next frame
-    starts from an empty buffer.
+    a word is loaded, as long as it overwrites none from the first of the present window on; where the pixel of a step
+    is not there yet (its `whole` window, where positions are skipped), the kernel only loads. When all is computed, the
+    unread rest of the frame is loaded, and the next frame starts from an empty buffer.
     """
 
     window: Window
@@ -34,6 +34,7 @@ class RowBuffer:
     folds: int
     ends: tuple[int, ...]
     groups: int = 1
+    whole: bool = False
 
     @property
     def turns(self) -> int:
@@ -113,11 +114,25 @@ class RowBuffer:
         ends = np.clip(np.arange(self.out_columns) * right - padding[2] + span_columns, 0, self.columns)
         return np.where(bottom[:, None] < 0, 0, (bottom[:, None] * self.columns + ends) * self.folds).ravel()
 
+    def ready(self) -> Int64:
+        """For every window, the words that must be loaded when it starts if it is not to wait, one coming per step."""
+        if self.whole:
+            return self.needed()
+        (rows, columns), (down, right), padding = self.window.kernel, self.window.stride, self.window.padding
+        i, j = np.arange(rows), np.arange(columns)
+        row = np.arange(self.out_rows)[:, None] * down - padding[0] + i * self.window.dilation[0]
+        column = np.arange(self.out_columns)[:, None] * right - padding[2] + j * self.window.dilation[1]
+        lines = row * self.row_words - i * columns * self.pass_folds
+        pixels = np.clip(column + 1, 0, self.columns) * self.folds - j * self.pass_folds
+        seen = np.logical_and(row >= 0, row < self.rows)
+        latest = lines.max(axis=1, initial=-self.words, where=seen)[:, None] + pixels.max(axis=1)
+        return np.where(seen.any(axis=1, keepdims=True), latest, 0).ravel()
+
     def starts(self) -> Int64:
-        """The first step of every window, if there always is room."""
-        needed = self.needed()
-        before = np.arange(len(needed)) * self.ends[-1]
-        return before + np.maximum.accumulate(needed - before)
+        """The first step of every window, if there always is room (or later, by the steps in which it waits)."""
+        ready = self.ready()
+        before = np.arange(len(ready)) * self.ends[-1]
+        return before + np.maximum.accumulate((ready - before).clip(0))
 
     def program(self, latency: int) -> Program:
         """Its timing: steps, the steps that load, the steps that end a pass."""
@@ -130,10 +145,10 @@ def _depth_and_steps(buffer: RowBuffer) -> tuple[int, int]:
     that must be what each later window needs when it starts, and all when the frame ends. A window of padding alone
     that comes first must let the first word in: nothing is sent for a frame that has not begun to come.
     """
-    starts, needed, first = buffer.starts(), buffer.needed(), buffer.first_words()
+    starts, ready, needed, first = buffer.starts(), buffer.ready(), buffer.needed(), buffer.first_words()
     over = starts + buffer.ends[-1]
     steps = max(int(over[-1]), buffer.words)
-    later = np.append((needed - starts)[1:], buffer.words - steps)
+    later = np.append((ready - starts)[1:], buffer.words - steps)
     later = np.maximum.accumulate(later[::-1])[::-1]
     loaded = np.concatenate([needed[:1].clip(1), needed[1:], later + over])  # by each window's start, by its end
     first = np.append(first, first)
