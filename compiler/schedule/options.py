@@ -24,6 +24,9 @@ Price = Callable[[Parts], Resources]
 STRATEGIES = ("auto", "adders", "da4ml")
 """How `solve` chooses: freely, or everything unrolled, products with constants being adder graphs of one kind."""
 
+MANY, ROUGH = 2000, 0.01
+"""From so many kernels on, intervals are searched to one per cent."""
+
 SHORTEST_FIFO = 2
 """Words of a FIFO that holds nothing but what is on its way; deeper ones are priced with the whole netlist."""
 
@@ -85,6 +88,24 @@ class Options:
                 found = width.steps, _vector(self.price((*width.parts(), *fifos[0], *fifos[1])))
             self._links[key] = found
         return self._links[key]
+
+    @property
+    def tolerance(self) -> float:
+        """How much of an interval a search may pass over: nothing, unless there are very many choices."""
+        return ROUGH if sum(map(len, self.choices.values())) > MANY else 0.0
+
+    def dearest(self, edge: Edge) -> Floats:
+        """The most that any two kernels at its ends need to be joined, of every resource."""
+        if edge not in self._dearest:
+            issued = {c.issues for c in self.choices[edge.source]}
+            read = {c.reads[edge.port] for c in self.choices[edge.reader]}
+            costs = [self.link(edge.kind, a, b)[1] for a in issued for b in read]
+            self._dearest[edge] = np.max(costs, axis=0)
+        return self._dearest[edge]
+
+    @cached_property
+    def _dearest(self) -> dict[Edge, Floats]:
+        return {}
 
 
 def options(

@@ -19,7 +19,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from ..ir import Kernel
-from .options import Choice, Floats, Options
+from .options import Choice, Edge, Floats, Options
 
 GAP = 1e-4
 """Relative distance from the optimum at which large programs may stop."""
@@ -27,10 +27,14 @@ GAP = 1e-4
 
 @dataclass(frozen=True)
 class Selection:
-    """kernels by node; cost: what they and their links take of every resource."""
+    """choices by node; cost: what they and their links take of every resource."""
 
-    kernels: Mapping[str, Kernel]
+    choices: Mapping[str, Choice]
     cost: Floats
+
+    @property
+    def kernels(self) -> dict[str, Kernel]:
+        return {name: choice.kernel for name, choice in self.choices.items()}
 
 
 def cheapest(options: Options, interval: int, budget: Floats) -> Selection | None:
@@ -38,27 +42,65 @@ def cheapest(options: Options, interval: int, budget: Floats) -> Selection | Non
     choices = {name: _worth(options, name, interval) for name in options.choices}
     if any(not listed for listed in choices.values()):
         return None
-    return _Program(options, choices, interval, budget).solve()
+    return _Program(options, choices, options.edges, interval, budget).solve()
+
+
+def may_fit(options: Options, interval: int, budget: Floats) -> bool:
+    """Could any kernels fit? Where it says no, none do; where it says yes, `cheapest` nearly always finds some.
+
+    The program without links is small: it says no where kernels alone are too many, and yes where its kernels fit with
+    the links that they need. In between the whole program is asked, its kernels being allowed to be fractions.
+    """
+    slack = np.zeros(len(budget))
+    fast = {name: _fast(options, name, interval) for name in options.choices}
+    if any(not listed for listed in fast.values()):
+        return False
+    alone = {name: _front(listed, slack) for name, listed in fast.items()}
+    selection = _Program(options, alone, [], interval, budget).solve()
+    if selection is None:
+        return False
+    if _fits(options, selection, interval, budget):
+        return True
+    choices = {name: _worth(options, name, interval) for name in options.choices}
+    return _Program(options, choices, options.edges, interval, budget).solve(whole=False) is not None
+
+
+def _fits(options: Options, selection: Selection, interval: int, budget: Floats) -> bool:
+    """Do these kernels fit with their links?"""
+    total = selection.cost.copy()
+    for edge in options.edges:
+        source, reader = selection.choices[edge.source], selection.choices[edge.reader]
+        steps, cost = options.link(edge.kind, source.issues, reader.reads[edge.port])
+        if steps > interval:
+            return False
+        total += cost
+    return bool((total <= budget).all())
+
+
+def _fast(options: Options, name: str, interval: int) -> list[Choice]:
+    return [choice for choice in options.choices[name] if choice.steps <= interval]
 
 
 def _worth(options: Options, name: str, interval: int) -> list[Choice]:
     """The choices that are fast enough, without those that another beats whatever links it would need."""
-    fast = [choice for choice in options.choices[name] if choice.steps <= interval]
-    if not fast:
-        return []
-    cost = np.array([choice.cost for choice in fast])
-    slack = _dearest_links(options, name, fast)
-    keep = np.ones(len(fast), bool)
-    order = np.argsort(cost.sum(axis=1))
-    lanes: dict[tuple[tuple[int, ...], int], list[int]] = {}
-    for index in order:
-        same = lanes.setdefault((fast[index].reads, fast[index].issues), [])
-        if same and (cost[same] <= cost[index]).all(axis=1).any():
-            keep[index] = False
-            continue
-        same.append(int(index))
-        keep[index] = not (cost[keep & (np.arange(len(fast)) != index)] + slack <= cost[index]).all(axis=1).any()
-    return [choice for choice, kept in zip(fast, keep, strict=True) if kept]
+    fast = _fast(options, name, interval)
+    groups: dict[tuple[tuple[int, ...], int], list[Choice]] = {}
+    for choice in fast:
+        groups.setdefault((choice.reads, choice.issues), []).append(choice)
+    slack = np.zeros(len(fast[0].cost)) if fast else np.zeros(0)
+    same = [choice for group in groups.values() for choice in _front(group, slack)]
+    return _front(same, _dearest_links(options, name, same)) if same else []
+
+
+def _front(listed: list[Choice], slack: Floats) -> list[Choice]:
+    """Without those that cost as much as another and `slack` more, of every resource."""
+    kept: list[Choice] = []
+    costs = np.empty((len(listed), len(slack)))
+    for choice in sorted(listed, key=lambda c: float(c.cost.sum())):
+        if not (costs[: len(kept)] + slack <= choice.cost).all(axis=1).any():
+            costs[len(kept)] = choice.cost
+            kept.append(choice)
+    return kept
 
 
 def _dearest_links(options: Options, name: str, fast: list[Choice]) -> Floats:
@@ -66,19 +108,21 @@ def _dearest_links(options: Options, name: str, fast: list[Choice]) -> Floats:
     total = np.zeros(len(fast[0].cost))
     for edge in options.edges:
         if name in (edge.source, edge.reader):
-            own = {c.issues if edge.source == name else c.reads[edge.port] for c in fast}
-            other = edge.reader if edge.source == name else edge.source
-            port = edge.port
-            theirs = {c.reads[port] if other == edge.reader else c.issues for c in options.choices[other]}
-            pairs = ((a, b) if edge.source == name else (b, a) for a in own for b in theirs)
-            total += np.max([options.link(edge.kind, a, b)[1] for a, b in pairs], axis=0)
+            total += options.dearest(edge)
     return total
 
 
 class _Program:
     """The program, row by row."""
 
-    def __init__(self, options: Options, choices: Mapping[str, list[Choice]], interval: int, budget: Floats) -> None:
+    def __init__(
+        self,
+        options: Options,
+        choices: Mapping[str, list[Choice]],
+        edges: list[Edge],
+        interval: int,
+        budget: Floats,
+    ) -> None:
         self.budget = budget
         self.columns: list[Floats] = []
         self.entries: list[tuple[int, int, float]] = []
@@ -92,7 +136,7 @@ class _Program:
                 self.entries.append((row, len(self.columns), 1.0))
                 self.picks.append((name, choice))
                 self.columns.append(choice.cost)
-        for edge in options.edges:
+        for edge in edges:
             issued = self._lanes(edge.source, choices, lambda c: c.issues)
             read = self._lanes(edge.reader, choices, lambda c, port=edge.port: c.reads[port])
             for a, row in issued.items():
@@ -116,7 +160,7 @@ class _Program:
             self.entries.append((row, self.first[name] + offset, -1.0))
         return rows
 
-    def solve(self) -> Selection | None:
+    def solve(self, *, whole: bool = True) -> Selection | None:
         cost = np.array(self.columns).T
         has = self.budget > 0
         cost_free = (cost[~has] <= 0).all(axis=0) if (~has).any() else np.ones(cost.shape[1], bool)
@@ -125,13 +169,15 @@ class _Program:
         equal = coo_array((values, (rows, columns)), shape=(len(self.right), cost.shape[1])).tocsr()
         result = milp(
             scaled.sum(axis=0),
-            integrality=(np.arange(cost.shape[1]) < len(self.picks)).astype(int),
+            integrality=(np.arange(cost.shape[1]) < len(self.picks)) * int(whole),
             bounds=Bounds(0, cost_free.astype(float)),
             constraints=[LinearConstraint(equal, self.right, self.right), LinearConstraint(scaled, -np.inf, 1.0)],
             options={"mip_rel_gap": GAP},
         )
         if result.x is None:
             return None
+        if not whole:
+            return Selection({}, (cost * result.x).sum(axis=1))
         taken = result.x > 0.5
-        kernels = {name: choice.kernel for (name, choice), chosen in zip(self.picks, taken, strict=False) if chosen}
-        return Selection(kernels, (cost * result.x).sum(axis=1))
+        picked = {name: choice for (name, choice), chosen in zip(self.picks, taken, strict=False) if chosen}
+        return Selection(picked, (cost * result.x).sum(axis=1))

@@ -2,7 +2,8 @@
 
 Kernels and the converters between them are chosen by `selection.cheapest`: for a given interval its answer is optimal
 under the prices, with FIFOs of the least depth. The smallest interval that fits is found by bisection over the
-intervals that kernels have (what fits at one interval fits at any larger one). The netlist is then elaborated and
+intervals that kernels have (what fits at one interval fits at any larger one); where a network is so large that the
+program takes seconds, to one per cent. The netlist is then elaborated and
 priced as it is, deep FIFOs included; where these take more than the program knew, the budget of the program shrinks by
 as much and it is asked again.
 """
@@ -21,8 +22,8 @@ from ..estimate.resources import Resources
 from ..ir import Graph, Kernel
 from ..ir.schedule import Schedule
 from ..ops.netlist import Netlist, elaborate
-from .options import Options, Price, options
-from .selection import cheapest
+from .options import Floats, Options, Price, options
+from .selection import cheapest, may_fit
 
 TRIES = 4
 """How often a budget is shrunk by what FIFOs take beyond their least depth."""
@@ -132,9 +133,17 @@ class _Search:
 
     def best(self, intervals: list[int]) -> Netlist:
         """The one with the smallest of these intervals that fits."""
-        index = bisect_left(intervals, True, key=lambda cycles: self.at(cycles) is not None)
-        if index < len(intervals) and (netlist := self.at(intervals[index])) is not None:
-            return netlist
+        budget, low = np.array(tuple(self.capacity)), 0
+        while low < len(intervals):
+            low = bisect_left(intervals, True, lo=low, key=lambda c: may_fit(self.choices, c, budget))
+            if low == len(intervals):
+                break
+            netlist, more = self._build_cheapest(intervals[low], budget)
+            if netlist is not None:
+                return netlist
+            budget = np.maximum(budget - more, 0)
+            if not more.any():
+                low = max(low + 1, bisect_left(intervals, intervals[low] * (1 + self.choices.tolerance)))
         raise IntaglioError(
             "not even the smallest design fits the budget",
             where="budget",
@@ -149,18 +158,23 @@ class _Search:
         return self.found[interval]
 
     def _at(self, interval: int) -> Netlist | None:
-        budget = capacity = np.array(tuple(self.capacity))
+        budget = np.array(tuple(self.capacity))
         for _ in range(TRIES):
-            selection = cheapest(self.choices, interval, budget)
-            if selection is None:
-                return None
-            netlist = self._build(selection.kernels)
-            used = np.array(tuple(self.total(netlist)))
-            if (used <= capacity).all():
+            netlist, more = self._build_cheapest(interval, budget)
+            if netlist is not None or not more.any():
                 return netlist
-            more = np.maximum(used - selection.cost, 0)
-            budget = np.minimum(budget, np.maximum(capacity - more, 0))
+            budget = np.maximum(budget - more, 0)
         return None
+
+    def _build_cheapest(self, interval: int, budget: Floats) -> tuple[Netlist | None, Floats]:
+        """The netlist, if it fits; and what its FIFOs take beyond what the program knew."""
+        selection = cheapest(self.choices, interval, budget)
+        if selection is None:
+            return None, np.zeros(len(budget))
+        netlist = self._build(selection.kernels)
+        used = self.total(netlist)
+        more = np.maximum(np.array(tuple(used)) - selection.cost, 0)
+        return (netlist if used <= self.capacity else None), more
 
     def _build(self, kernels: Mapping[str, Kernel]) -> Netlist:
         return with_depths(elaborate(self.choices.graph, Schedule(dict(kernels))))
