@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from .errors import IntaglioError
 
@@ -66,7 +65,14 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show why: FIFO d
 BoardName = Annotated[str | None, typer.Option(help="A board of `intaglio boards`, or a board's .toml.")]
 Clock = Annotated[float | None, typer.Option(help="Clock in MHz; the board's own if left out.")]
 Rate = Annotated[float | None, typer.Option(help="Frames per second to reach, at the least cost.")]
-Budget = Annotated[float, typer.Option(help="Share of each resource of the board that may be used.")]
+Latency = Annotated[float | None, typer.Option(help="Microseconds from a frame's first input to its last output.")]
+Budget = Annotated[float | None, typer.Option(help="Share of each resource of the board that may be used; 0.8.")]
+Strategy = Annotated[
+    str | None, typer.Option(help="auto; adders or da4ml: everything unrolled, weights as graphs of adders.")
+]
+Folding = Annotated[
+    Path | None, typer.Option(help="Kernels by hand: a folding.toml, as compile writes it, or FINN's .json.")
+]
 Keep = Annotated[float | None, typer.Option(help="Share of the channels to keep in hidden layers.")]
 WeightBits = Annotated[int | None, typer.Option(help="Bits of the weights.")]
 ActBits = Annotated[int | None, typer.Option(help="Bits of the activations.")]
@@ -91,16 +97,27 @@ def _source(
     return load_source(path, {k: v for k, v in given.items() if v is not None}, epochs, Types(*types))
 
 
-def _compile(source: Any, board: str | None, clock_mhz: float | None, fps: float | None, budget: float) -> Any:
+def _compile(
+    source: Any,
+    board: str | None,
+    clock_mhz: float | None,
+    targets: tuple[float | None, float | None],
+    budget: float | None,
+    kernels: tuple[str | None, Path | None],
+) -> Any:
+    """What the command line says goes before what the source says; a new demand, before kernels that met another."""
     from .flow.compile import compile as compile_graph
 
     options = dict(source.defaults)
-    given = {"board": board, "clock_mhz": clock_mhz, "target_fps": fps}
-    options |= {key: value for key, value in given.items() if value is not None}
-    if fps is not None:
+    names = ("board", "clock_mhz", "target_fps", "target_latency_us", "budget", "strategy", "folding")
+    values = zip(names, (board, clock_mhz, *targets, budget, *kernels), strict=True)
+    given = {name: value for name, value in values if value is not None}
+    if {"target_fps", "target_latency_us"} & given.keys():
         options.pop("target_interval", None)
+    if {"target_fps", "target_latency_us", "budget", "strategy"} & given.keys():
+        options.pop("folding", None)
     with err.status("choosing kernels and FIFO depths"):
-        return compile_graph(source.graph, budget=budget, **options)
+        return compile_graph(source.graph, **(options | given))
 
 
 @app.command("compile")
@@ -110,7 +127,10 @@ def compile_command(
     board: BoardName = None,
     clock_mhz: Clock = None,
     target_fps: Rate = None,
-    budget: Budget = 0.8,
+    target_latency_us: Latency = None,
+    budget: Budget = None,
+    strategy: Strategy = None,
+    folding: Folding = None,
     keep: Keep = None,
     weight_bits: WeightBits = None,
     act_bits: ActBits = None,
@@ -127,7 +147,7 @@ def compile_command(
 
     check_free(out)
     loaded = _source(source, keep, weight_bits, act_bits, epochs, (input_type, output_type))
-    design = _compile(loaded, board, clock_mhz, target_fps, budget)
+    design = _compile(loaded, board, clock_mhz, (target_fps, target_latency_us), budget, (strategy, folding))
     samples = None if loaded.x is None else loaded.x[: max(verify, 4)]
     if verify:
         with err.status(f"verifying {verify} frames in C-simulation and Verilator"):
@@ -139,7 +159,7 @@ def compile_command(
     _show(design, as_json, verbose)
     if not as_json:
         if verify:
-            print(f"{result.frames} frames: simulator = HLS = RTL, zero mismatches; {result.cycles_text}")
+            print(result.text)
         err.print(f"written to {out} - open {out / 'report.html'}")
 
 
@@ -149,7 +169,10 @@ def estimate(
     board: BoardName = None,
     clock_mhz: Clock = None,
     target_fps: Rate = None,
-    budget: Budget = 0.8,
+    target_latency_us: Latency = None,
+    budget: Budget = None,
+    strategy: Strategy = None,
+    folding: Folding = None,
     keep: Keep = None,
     weight_bits: WeightBits = None,
     act_bits: ActBits = None,
@@ -162,7 +185,8 @@ def estimate(
 ) -> None:
     """LUT, FF, DSP, BRAM per layer and in total, interval and latency: before any synthesis."""
     loaded = _source(source, keep, weight_bits, act_bits, epochs, (input_type, output_type))
-    _show(_compile(loaded, board, clock_mhz, target_fps, budget), as_json, verbose)
+    design = _compile(loaded, board, clock_mhz, (target_fps, target_latency_us), budget, (strategy, folding))
+    _show(design, as_json, verbose)
 
 
 @app.command()
@@ -172,7 +196,10 @@ def verify(
     board: BoardName = None,
     clock_mhz: Clock = None,
     target_fps: Rate = None,
-    budget: Budget = 0.8,
+    target_latency_us: Latency = None,
+    budget: Budget = None,
+    strategy: Strategy = None,
+    folding: Folding = None,
     keep: Keep = None,
     weight_bits: WeightBits = None,
     act_bits: ActBits = None,
@@ -186,15 +213,13 @@ def verify(
     from dataclasses import asdict
 
     loaded = _source(source, keep, weight_bits, act_bits, epochs, (input_type, output_type))
-    design = _compile(loaded, board, clock_mhz, target_fps, budget)
+    design = _compile(loaded, board, clock_mhz, (target_fps, target_latency_us), budget, (strategy, folding))
     with err.status(f"verifying {samples} frames in C-simulation and Verilator"):
         result = design.verify(_samples(design, loaded, samples))
     if as_json:
         print(json.dumps({**asdict(result), "passed": result.passed}))
-    elif result.passed:
-        print(f"{result.frames} frames: simulator = HLS = RTL, zero mismatches; {result.cycles_text}")
     else:
-        print(f"NOT EQUAL: {result.divergence}")
+        print(result.text)
     if not result.passed:
         raise typer.Exit(1)
 
@@ -250,17 +275,14 @@ def check(
     """Lists every node: what it becomes, or why it cannot be built (exit code 2) and what to write instead."""
     from dataclasses import asdict
 
+    from .flow.show import print_findings
     from .flow.source import Types, findings_of
 
     findings = findings_of(source, Types(input_type, output_type))
     if as_json:
         print(json.dumps([asdict(f) for f in findings], default=str))
     else:
-        table = Table("node", "operator", "becomes", "where", "instead")
-        for f in findings:
-            becomes = escape(f.becomes) if f.supported else f"[red]{escape(f.why)}[/]"
-            table.add_row(f.node, f.operator, becomes, f.loc, escape(f.instead))
-        _console().print(table)
+        print_findings(findings, _console())
     if not all(f.supported for f in findings):
         raise typer.Exit(2)
 
@@ -297,16 +319,14 @@ def export(
 def boards(as_json: Json = False) -> None:
     """The boards that designs can be made for."""
     from .estimate.board import board_names, load_board
+    from .flow.show import print_boards
 
     known = [load_board(name) for name in board_names()]
     if as_json:
         rows = [{"name": b.name, "title": b.title, "part": b.part, **b.capacity.rounded()} for b in known]
         print(json.dumps(rows))
         return
-    table = Table("board", "title", "part", *(_right(n) for n in ("LUT", "FF", "DSP", "BRAM36", "URAM", "MHz")))
-    for b in known:
-        table.add_row(b.name, b.title, b.part, *(f"{v:,.0f}" for v in b.capacity), f"{b.default_clock_mhz:g}")
-    _console().print(table)
+    print_boards(known, _console())
 
 
 @app.command()
@@ -377,9 +397,3 @@ def _show(design: Any, as_json: bool, verbose: bool) -> None:
 def _console() -> Console:
     """Standard output; wide enough for the tables where it is no terminal."""
     return Console() if sys.stdout.isatty() else Console(width=140)
-
-
-def _right(title: str) -> Any:
-    from rich.table import Column
-
-    return Column(title, justify="right")

@@ -70,6 +70,13 @@ class Verification:
         return f"interval {self.interval_cycles:g}, latency {self.latency_cycles} cycles in Verilator"
 
     @property
+    def text(self) -> str:
+        """What was found, in a line."""
+        if not self.passed:
+            return f"NOT EQUAL: {self.divergence}"
+        return f"{self.frames} frames: simulator = HLS = RTL, zero mismatches; {self.cycles_text}"
+
+    @property
     def passed(self) -> bool:
         return not self.hls_mismatches and not self.rtl_mismatches and not self.divergence
 
@@ -79,13 +86,14 @@ class Verification:
 
 @dataclass(frozen=True)
 class Design:
-    """What `compile` gives back."""
+    """What `compile` gives back. asked: what it was asked for: budget, targets, strategy, folding."""
 
     netlist: Netlist
     board: Board
     clock_mhz: float
     name: str
     before: Netlist | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
     verified: list[Verification] = field(default_factory=list, compare=False)
 
     @property
@@ -127,7 +135,7 @@ class Design:
 
     def facts(self) -> dict[str, Any]:
         """What report.json holds: plain values."""
-        notes = dict(self.graph.notes)
+        notes = {"asked": dict(self.asked), **self.graph.notes}
         if self.verified:
             notes["verification"] = {**asdict(self.verified[-1]), "passed": self.verified[-1].passed}
         before = None if self.before is None else self._measured(self.before)
@@ -168,7 +176,8 @@ class Design:
         return f"{backend}: {found}" if found else f"{backend}: the outputs differ, every node's stream is right"
 
     def write(self, folder: str | Path, *, x: Any = None) -> Path:
-        """Everything into `folder`: hls/ rtl/ ip/ driver/ report.html report.json graph.txt model.onnx; or nothing.
+        """Everything into `folder`, or nothing: hls/ rtl/ ip/ driver/ report.html report.json graph.txt folding.toml
+        model.onnx.
 
         Args:
             folder: made anew; an earlier design of ours there is replaced, anything else is refused.

@@ -76,8 +76,11 @@ def load_source(
             facts = json.loads((path / "report.json").read_text())
             defaults = {"board": facts["board"]["name"], "clock_mhz": facts["clock_mhz"], "name": facts["name"]}
             defaults["target_interval"] = facts["total"]["interval_cycles"]
+            defaults["budget"] = facts.get("asked", {}).get("budget", 0.8)
         except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise IntaglioError(f"the report cannot be read: {error}", where=str(path / "report.json")) from None
+        if (path / "folding.toml").is_file():
+            defaults["folding"] = path / "folding.toml"
         return Source(inner, defaults=defaults)
     if path.suffix == ".py":
         return _train(path, recipe or {}, epochs)

@@ -13,6 +13,7 @@ from ..codegen import driver, hls, ip, rtl, testbench
 from ..errors import IntaglioError
 from ..ir import Array, print_graph
 from ..report.page import render_page
+from ..schedule.folding import print_folding
 from ..simulator import border
 from ..simulator.interpreter import run
 from .export import as_qonnx
@@ -25,7 +26,7 @@ VECTORS = 4
 
 
 def write_design(design: Design, folder: Path, x: Any = None) -> Path:
-    """hls/ rtl/ ip/ driver/ report.html report.json graph.txt, built beside `folder` and moved there at the end.
+    """hls/ rtl/ ip/ driver/ report.html report.json graph.txt folding.toml, built beside `folder` and moved at the end.
 
     And model.onnx, the network as QONNX, unless that has no exact form for it.
 
@@ -36,6 +37,7 @@ def write_design(design: Design, folder: Path, x: Any = None) -> Path:
     netlist, name, board, clock = design.netlist, design.name, design.board, design.clock_mhz
     files: dict[str, str | bytes] = {
         "graph.txt": print_graph(design.graph),
+        "folding.toml": print_folding(netlist, clock, _title(design)),
         **rtl.render_rtl(netlist, name),
         **hls.render_hls(netlist, name, part=board.part, clock_mhz=clock),
         **testbench.render_testbench(netlist, name, *_vectors(design, x)),
@@ -67,6 +69,14 @@ def write_design(design: Design, folder: Path, x: Any = None) -> Path:
             hint="choose a folder that you may write to, on a disk with room; nothing was left behind",
         ) from None
     return folder
+
+
+def _title(design: Design) -> str:
+    cycles = design.estimate().cycles
+    return (
+        f"{design.name} on {design.board.name} at {design.clock_mhz:g} MHz: interval {cycles.interval} cycles, "
+        f"latency {cycles.latency}, bottleneck {cycles.bottleneck}"
+    )
 
 
 def _model(design: Design) -> dict[str, bytes]:

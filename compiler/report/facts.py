@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -34,7 +34,11 @@ def facts(
     before: Measured | None,
     notes: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Everything a report says of `after`, beside the same network `before` its channels were carved out."""
+    """Everything a report says of `after`, beside the same network `before` its channels were carved out.
+
+    Of each layer: `cycles` a frame, alone; `busy`, its share of the interval; and whether it is a `bottleneck`. Of the
+    total: the `bottleneck`, and the `binding` resource, of which the largest share of the board is used.
+    """
     return {
         "intaglio": _version(),
         "name": name,
@@ -55,6 +59,7 @@ def _totals(design: Measured, board: Board, clock_mhz: float) -> dict[str, Any]:
     return {
         **used.rounded(),
         "share": {kind: round(shares[kind], 4) for kind in KINDS},
+        "binding": max(KINDS, key=lambda kind: shares[kind]),
         "fits": used <= board.capacity,
         "interval_cycles": design.cycles.interval,
         "latency_cycles": design.cycles.latency,
@@ -66,6 +71,19 @@ def _totals(design: Measured, board: Board, clock_mhz: float) -> dict[str, Any]:
     }
 
 
+def busy(row: Mapping[str, Any]) -> str:
+    """How much of the interval a layer works, for people."""
+    if row.get("bottleneck"):
+        return "bottleneck"
+    return f"{int(100 * row['busy'])} %" if "busy" in row else ""
+
+
+def binding(report: Mapping[str, Any]) -> str:
+    """The resource of which the largest share of the board is used, for people."""
+    kind = report["total"].get("binding")
+    return f"most used: {kind.upper()}, {100 * report['total']['share'][kind]:.1f} % of the board" if kind else ""
+
+
 def _layers(after: Measured, before: Measured | None) -> list[dict[str, Any]]:
     rows = []
     graph = after.netlist.graph
@@ -73,7 +91,12 @@ def _layers(after: Measured, before: Measured | None) -> list[dict[str, Any]]:
         used = after.resources.blocks[block.name]
         row: dict[str, Any] = {"name": block.name, "operator": block.template, "link": not block.node}
         row |= {**used.rounded(), "cycles": block.program.steps, "pe": block.kernel.pe, "simd": block.kernel.simd}
+        row |= {
+            "busy": round(block.program.steps / after.cycles.interval, 4),
+            "bottleneck": block.program.steps == after.cycles.interval,
+        }
         if block.node:
+            row["kernel"] = asdict(block.kernel)
             node, kind = graph.by_name[block.node], graph.types[block.node]
             row |= {"shape": list(kind.shape), "bits": kind.bits, "weight_bits": _weights(graph, node.name)[1]}
             row |= {"loc": node.loc, "channels": kind.channels}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..codegen.env import render
+from .facts import binding, busy
 
 INK, BEFORE, AFTER = "#1c2733", "#b9c4cf", "#b4532a"
 
@@ -30,6 +31,9 @@ def render_page(facts: Mapping[str, Any]) -> str:
         accuracy=facts.get("accuracy") or {},
         recipe=facts.get("recipe") or {},
         verification=facts.get("verification"),
+        binding=binding(facts) + ".",
+        busy=busy,
+        asked=_asked(facts),
         number=_number,
     )
 
@@ -47,9 +51,21 @@ def _cards(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("FF", _number(total["ff"]), saved("ff")),
         ("DSP", _number(total["dsp"]), saved("dsp")),
         ("BRAM36", _number(total["bram36"]), saved("bram36")),
-        ("Frames per second", _number(total["fps"]), f"one every {_number(total['interval_cycles'])} cycles"),
+        ("Frames per second", _number(total["fps"]), f"at {_number(facts['clock_mhz'])} MHz"),
+        ("Interval", f"{_number(total['interval_cycles'])} cycles", f"set by {total['bottleneck']}"),
         ("Latency", f"{_number(total['latency_us'])} µs", f"{_number(total['latency_cycles'])} cycles"),
     ]
+
+
+def _asked(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What `compile` was asked for, a row each."""
+    asked = dict(facts.get("asked") or {})
+    folding = asked.pop("folding", None)
+    rows = [(key, str(value)) for key, value in asked.items()]
+    if folding:
+        rows.append(("folding", f"{folding['from']}: kernels by hand: {', '.join(folding['nodes']) or 'none'}"))
+        rows += [("skipped", text) for text in folding["skipped"]]
+    return rows
 
 
 def _number(value: float) -> str:
