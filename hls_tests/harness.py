@@ -3,7 +3,7 @@
     check([Case("c0", op, Kernel(pe=2, simd=3), (x,))], tmp_path)
 
 A case passes when, on random inputs drawn from the proven bounds (the extremes among them):
-- HLS C++ under g++ gives the operator's integers;
+- HLS C++ under g++ gives the operator's integers, and no word is read again sooner than its `DISTANCE` says;
 - RTL under Verilator gives them with frames back to back, at full rate and with stalls of several rates on both sides;
 - a reset in the middle of a frame leaves nothing behind;
 - at full rate every output beat comes in the cycle that `Op.program` says, so there is no bubble;
@@ -12,6 +12,7 @@ A case passes when, on random inputs drawn from the proven bounds (the extremes 
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,24 @@ from intaglio.toolchain import cpp, verilator
 from intaglio.toolchain.stream import StreamJob, StreamResult, run_stream_jobs
 
 LIBRARY = ("intaglio_combine", "intaglio_delay", "intaglio_fifo", "intaglio_sum_tree")
+
+WATCH = """\
+#undef PIPELINE
+#define PIPELINE(interval) ++step_number;
+long step_number = 0;
+const char *unit = "";
+template <class T, int STEPS>
+struct watched {
+    T value;
+    long written = -(1L << 40);
+    watched &operator=(const T &other) { value = other, written = step_number; return *this; }
+    watched &operator=(const watched &other) { return *this = T(other); }
+    operator T() const {
+        if (step_number != written && step_number - written < STEPS) ofstream("too_soon.txt", ios::app) << unit << endl;
+        return value;
+    }
+};"""
+"""Every step of a pipelined loop counts; a word knows the step that wrote it."""
 
 FULL_RATE = (0.0, 0.0)
 STALLS = ((0.5, 0.0), (0.0, 0.5), (0.3, 0.7), (0.9, 0.9))
@@ -119,10 +138,10 @@ def check_units(units: Sequence[Unit], folder: Path, *, seed: int = 0) -> None:
 def check_hls(units: Sequence[Unit], folder: Path) -> list[str]:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "intaglio.h").write_text(render("hls/intaglio.h.j2"))
-    text = ['#include "intaglio.h"', "#include <fstream>", "#include <string>", "using namespace std;"]
+    text = ['#include "intaglio.h"', "#include <fstream>", "#include <string>", "using namespace std;", WATCH]
     calls = []
     for unit in units:
-        text.append(render(f"hls/{unit.template}.cpp.j2", **unit.params, module=unit.module))
+        text.append(_watched(render(f"hls/{unit.template}.cpp.j2", **unit.params, module=unit.module)))
         for port, (values, kind, lanes) in enumerate(unit.inputs):
             _write_words(folder / f"{unit.name}_in{port}.txt", to_beats(values, kind, lanes))
         calls.append(_hls_call(unit))
@@ -131,7 +150,9 @@ def check_hls(units: Sequence[Unit], folder: Path) -> list[str]:
     source.write_text("\n".join(text))
     binary = cpp.compile_cpp([source], folder / "units", include_dirs=[folder])
     subprocess.run([binary.resolve()], cwd=folder, check=True, timeout=300)
-    problems = []
+    soon = folder / "too_soon.txt"
+    names = sorted(set(soon.read_text().split())) if soon.exists() else []
+    problems = [f"{name}: HLS reads a word again sooner than its DISTANCE says" for name in names]
     for unit in units:
         for port, (values, kind, lanes) in enumerate(unit.outputs):
             beats = _read_words(folder / f"{unit.name}_out{port}.txt", values, kind, lanes)
@@ -142,8 +163,16 @@ def check_hls(units: Sequence[Unit], folder: Path) -> list[str]:
     return problems
 
 
+def _watched(text: str) -> str:
+    """The arrays that have a DISTANCE, of a type that checks it."""
+    for name, steps in re.findall(r"DISTANCE\((\w+), (\d+)\)", text):
+        text, changed = re.subn(rf"^( *)(\S.*) ({name}\[)", rf"\1watched<\2, {steps}> \3", text, count=1, flags=re.M)
+        assert changed, name
+    return text
+
+
 def _hls_call(unit: Unit) -> str:
-    lines = ["    {"]
+    lines = ["    {", f'        unit = "{unit.name}";']
     for port, (_, kind, lanes) in enumerate(unit.inputs):
         width = kind.bits * lanes
         lines.append(f"        hls::stream<ap_uint<{width}> > s{port}; string text{port};")

@@ -139,6 +139,18 @@ class Plan:
         return self.columns.windows * self.folds
 
     @property
+    def continues(self) -> bool:
+        """With windows apart: do steps that follow each other complete the same word?"""
+        return self.columns.kernel > 1 and self.folds == 1
+
+    @property
+    def reuse(self) -> int:
+        """With windows apart: steps from a change of a word to when it is read again, those that continue left out."""
+        if self.columns.kernel > 1 and not self.continues:
+            return self.folds
+        return (self.columns.size - self.columns.kernel + 1) * self.folds
+
+    @property
     def line(self) -> int:
         """Sliding: words from one row of a window to the row above."""
         return self.columns.windows * self.folds
@@ -250,13 +262,14 @@ class Pool(Op):
             "done": both(rows.done, columns.done),
             "column_done": columns.done,
             "first": both(rows.first, columns.first),
-            "continues": columns.kernel > 1 and plan.folds == 1,
+            "continues": plan.continues,
             "column_first": columns.first,
             "live": columns.live,
             "leaves": columns.leaves if plan.apart else columns.done,
             "place": "fold" if plan.words == plan.folds else "window * FOLDS + fold",
             "columns": columns.size,
             "words": plan.words,
+            "reuse": plan.reuse,
             "address_bits": width_of(plan.words),
             "address_is_fold": plan.words == plan.folds,
             "partials_style": VERILOG_STYLE[buffer_style(plan.words, lanes * result.bits, kernel)],
