@@ -114,10 +114,15 @@ class Concat(Op, name="concat"):
         if positions > 1:
             parts.append(Part("counter", 1, {"bits": width_of(positions)}))
             parts.append(Part("constant_comparator", len(ins) - 1, {"bits": width_of(positions)}))
-            taken = [range(place.lane, place.lane + place.lanes) for place in places] + [range(held)]
-            sources = Counter(sum(lane in span for span in taken) for lane in range(kernel.pe + held))
-            # The LUTs that choose among the inputs also mask their spare lanes.
-            parts += [Part("mux", 1, {"inputs": n, "bits": out.bits * count}) for n, count in sorted(sources.items())]
+            sources = Counter(
+                (sum(place.lane <= lane < place.lane + place.lanes for place in places), lane < held)
+                for lane in range(kernel.pe + held)
+            )
+            for (inputs, holds), count in sorted(sources.items()):
+                if inputs + holds > 1:  # the LUTs that choose among the inputs also mask their spare lanes
+                    parts.append(Part("mux", 1, {"inputs": inputs + holds, "bits": out.bits * count}))
+                elif inputs:
+                    parts.append(Part("mask", 1, {"bits": out.bits * count}))
         return tuple(parts)
 
     def params(self, kernel: Kernel, *ins: TensorType) -> dict[str, Any]:

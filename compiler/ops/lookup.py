@@ -104,8 +104,13 @@ class Lookup(Lanewise, name="lookup"):
         padded[:channels] = words
         return padded.reshape(count, lanes, 1 << bits).swapaxes(0, 1).reshape(lanes, -1), bits
 
+    def _memories(self, kernel: Kernel, x: TensorType) -> tuple[Int64, int]:
+        """Raises IntaglioError for illegal lanes."""
+        self.lanes(kernel, x)
+        return self.memories(kernel.simd, x)
+
     def path(self, kernel: Kernel, x: TensorType) -> Path:
-        return self._path(kernel, x, self.memories(kernel.simd, x)[0].shape[1])
+        return self._path(kernel, x, self._memories(kernel, x)[0].shape[1])
 
     def _path(self, kernel: Kernel, x: TensorType, depth: int) -> Path:
         if memory_style(depth, self.infer(x).bits, kernel) == "bram":
@@ -115,7 +120,6 @@ class Lookup(Lanewise, name="lookup"):
         return Path((("arrive", LUT_NS), ("read", read), ("mask", word)), frozenset({"read"}))
 
     def _layout(self, kernel: Kernel, x: TensorType, depth: int, bits: int) -> tuple[dict[str, Any], Path]:
-        self.lanes(kernel, x)
         path = self._path(kernel, x, depth)
         context = lane_layout(kernel, x, self.infer(x), {})
         context["registers_operands"] = "arrive" in self.registers(kernel, path)
@@ -125,7 +129,7 @@ class Lookup(Lanewise, name="lookup"):
         return context, path
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
-        memories, bits = self.memories(kernel.simd, x)
+        memories, bits = self._memories(kernel, x)
         shared, depth = len(memories) == 1, memories.shape[1]
         layout, path = self._layout(kernel, x, depth, bits)
         context = lane_params(layout, {}, self.latency(kernel, path))
@@ -147,7 +151,7 @@ class Lookup(Lanewise, name="lookup"):
         }
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        memories, bits = self.memories(kernel.simd, x)
+        memories, bits = self._memories(kernel, x)
         context, _ = self._layout(kernel, x, memories.shape[1], bits)
         rom = rom_part(memories.shape[1], context["out"]["bits"], kernel)
         return (*lane_parts(kernel, context), replace(rom, count=kernel.pe))

@@ -17,8 +17,11 @@ from .hardware import VERILOG_STYLE, braces, chosen_among, hex_literal, memory_s
 from .lanewise import by_lane
 from .timing import BLOCK_RAM_NS, LUT_NS, choice_ns, comparator_ns
 
-SHALLOW = 64
-"""Words of a memory that is always made of LUTs: one for each column."""
+LUT_WORDS = 64
+"""Words of a column that one LUT holds."""
+
+SHALLOW = 256
+"""Words of a memory that is always made of LUTs: a block RAM would be nearly empty."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +69,7 @@ class Search:
         for stage in range(self.bits):
             block = self.rom(stage).kind == "rom_bram"
             if stage:
-                blocks = -(-self.depth(stage) // SHALLOW)
+                blocks = -(-self.depth(stage) // LUT_WORDS)
                 pieces.append((read(stage), 0.0 if block else LUT_NS + choice_ns(blocks)))
             pieces.append((compare(stage), BLOCK_RAM_NS * block + comparator_ns(self.compare_bits)))
         return pieces

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
-from intaglio.ir import TensorType
+from intaglio.errors import IntaglioError
+from intaglio.ir import Kernel, TensorType
 from intaglio.ops import MulShift, Requantise, Shift, Threshold
 from rounding_twin import rounded
 
@@ -84,15 +87,36 @@ def check_channels(op: Any, kind: TensorType) -> None:
     assert (op.keep((kept,), kept).run(x[..., kept]) == op.run(x)[..., kept]).all()
 
 
-def check_kernels(op: Any, kind: TensorType) -> None:
-    """Any number of lanes; a beat a cycle."""
+def check_kernels(op: Any, kind: TensorType, forms: int = 1) -> None:
+    """Any number of lanes, each in so many forms; a beat a cycle, a cycle later for every stage."""
     kernels = list(op.kernels(kind))
-    assert [k.pe for k in kernels] == list(range(1, kind.channels + 1))
+    assert [k.pe for k in kernels] == [lanes for lanes in range(1, kind.channels + 1) for _ in range(forms)]
     for kernel in kernels:
         program = op.program(kernel, kind)
         assert op.lanes(kernel, kind) == ((kernel.pe,), kernel.pe)
         assert program.steps == op.steps(kernel, kind) == kind.pixels * -(-kind.channels // kernel.pe)
         assert program.reads[0].tolist() == program.writes.tolist() == list(range(program.steps))
-        assert all(part.count >= 0 for part in op.parts(kernel, kind))
-        op.params(kernel, kind)
-    assert all(k in kernels or k.multiplier == "dsp" for k in op.choices(kind))
+        for stages in range(1, op.path(kernel, kind).most + 1):
+            staged = replace(kernel, stages=stages)
+            assert op.program(staged, kind).latency == program.latency + stages - 1
+            assert op.params(staged, kind)["latency"] == program.latency + stages - 1
+            assert all(part.count >= 0 for part in op.parts(staged, kind))
+        for stages in (0, op.path(kernel, kind).most + 1):
+            for illegal in (op.program, op.params, op.parts):
+                with pytest.raises(IntaglioError, match=f"{op.name} has no place for {stages} stages"):
+                    illegal(replace(kernel, stages=stages), kind)
+    for pe, simd in ((0, 0), (kind.channels + 1, kind.channels + 1), (1, 2)):
+        for illegal in (op.program, op.params, op.parts):
+            with pytest.raises(
+                IntaglioError, match=f"{op.name} cannot put|{op.name} issues as many channels as it takes"
+            ):
+                illegal(Kernel(pe, simd), kind)
+    assert all(replace(k, multiplier="lut", memory="auto") in kernels for k in op.choices(kind))
+
+
+def check_clocks(op: Any, kind: TensorType, kernel: Kernel) -> None:
+    """Faster clocks never take fewer registers; slow ones none, the fastest all."""
+    stages = [op.pipelined(kernel, clock, kind).stages for clock in (10, 100, 150, 200, 300, 400, 600, 2000)]
+    assert stages[0] == 1
+    assert stages == sorted(stages)
+    op.params(op.pipelined(kernel, 2000, kind), kind)

@@ -14,7 +14,7 @@ from intaglio.errors import IntaglioError
 from intaglio.ir import IntType, Kernel, TensorType
 from intaglio.ops import Lookup
 from intaglio.ops.elements import bipolar_tensor
-from requantiser_twins import check_kernels, everything, tensors
+from requantiser_twins import check_clocks, check_kernels, everything, tensors
 
 
 @st.composite
@@ -80,6 +80,13 @@ def test_the_word_at_the_low_bits_of_an_element_is_its_value(case: tuple[Lookup,
 
 def test_kernels() -> None:
     check_kernels(Lookup(np.arange(93).reshape(3, 31), -10), TensorType.integer((2, 3), -10, 20))
+
+
+def test_clocks() -> None:
+    op, x = Lookup(np.arange(4 << 10).reshape(2, -1), 0), TensorType.integer((2,), 0, 2047)
+    for kernel in (Kernel(memory="bram"), Kernel(memory="lutram")):
+        check_clocks(op, x, kernel)
+    assert op.pipelined(Kernel(memory="lutram"), 250, x).stages == 2
 
 
 def test_equal_tables_are_one() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
 from intaglio.ir import Kernel, TensorType
 from intaglio.ops import MulShift
-from requantiser_twins import check_channels, check_kernels, check_semantics, tensors
+from requantiser_twins import check_channels, check_clocks, check_kernels, check_semantics, tensors
 
 
 @st.composite
@@ -58,6 +58,25 @@ def test_wide_products_may_go_to_dsp_slices() -> None:
     assert {k.multiplier for k in choices} == {"lut", "dsp"}
     kinds = {p.kind for p in op.parts(Kernel(multiplier="dsp"), TensorType.integer((2,), 0, 1 << 20))}
     assert "dsp_multiplier" in kinds
+
+
+def test_clocks() -> None:
+    op = MulShift(np.arange(60, 72), np.arange(12), 9, -8, 7)
+    kind = TensorType.integer((12,), -3000, 3000)
+    for kernel in (Kernel(), Kernel(2, 2, memory="bram"), Kernel(2, 2, multiplier="dsp")):
+        check_clocks(op, kind, kernel)
+    assert op.pipelined(Kernel(), 100, kind).stages == 1
+    context = op.params(op.pipelined(Kernel(memory="bram"), 2000, kind), kind)
+    assert context["registers"] == {"operands", "halves", "product", "compare"}
+    assert context["addend"]["delay"] == 2
+    assert op.params(Kernel(multiplier="dsp", stages=2), kind)["registers"] == {"product"}
+
+
+def test_there_are_two_multipliers() -> None:
+    with pytest.raises(IntaglioError, match=r"mul_shift has no multiplier 'booth'\s+hint: choose lut or dsp"):
+        MulShift(np.ones(2, int), np.zeros(2, int), 0, 0, 1).parts(
+            Kernel(multiplier="booth"), TensorType.integer((2,), 0, 9)
+        )
 
 
 def test_wrong_channels() -> None:

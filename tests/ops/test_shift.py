@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
 from intaglio.ir import Kernel, TensorType
 from intaglio.ops import Shift
-from requantiser_twins import check_channels, check_kernels, check_semantics, tensors
+from requantiser_twins import check_channels, check_clocks, check_kernels, check_semantics, tensors
 
 
 @st.composite
@@ -36,6 +36,10 @@ def test_no_clip_where_the_bounds_need_none() -> None:
     context = Shift(np.array([8]), 4, 0, 15).params(Kernel(), TensorType.integer((1,), 0, 240))
     assert not context["clips_low"]
     assert not context["clips_high"]
+
+
+def test_clocks() -> None:
+    check_clocks(Shift(np.array([3, -2, 5]), 2, -4, 7), TensorType.integer((2, 3), -10, 20), Kernel(2, 2))
 
 
 def test_wrong_channels() -> None:

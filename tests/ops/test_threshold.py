@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from intaglio.errors import IntaglioError
 from intaglio.ir import Graph, IntType, Kernel, Node, TensorType, verify
 from intaglio.ops import Threshold
-from requantiser_twins import check_channels, check_kernels, check_semantics, tensors
+from requantiser_twins import check_channels, check_clocks, check_kernels, check_semantics, tensors
 
 
 @st.composite
@@ -91,6 +91,80 @@ def test_accumulators_of_forty_bits() -> None:
 def test_kernels() -> None:
     op = Threshold(np.array([[1, 5], [0, 9], [3, 3]]), np.array([0, -1, 4]), np.array([1, -1, 1]))
     check_kernels(op, TensorType.integer((2, 3), -10, 20))
+
+
+def test_kernels_that_search() -> None:
+    op = Threshold(np.array([[1, 5, 9], [0, 9, 9], [3, 3, 8]]), np.array([0, -1, 4]), np.array([1, -1, 1]))
+    kind = TensorType.integer((2, 3), -10, 20)
+    check_kernels(op, kind, 2)
+    assert [(k.pe, k.compare) for k in op.choices(kind)] == [
+        (lanes, compare) for lanes in (1, 2, 3) for compare in ("parallel", "search")
+    ]
+    assert [k.compare for k in op.kernels(TensorType.integer((2, 3), 4, 8))] == ["parallel"] * 3, "two are open"
+    with pytest.raises(IntaglioError, match=r"threshold has no comparison 'tree'\s+hint: choose parallel or search"):
+        op.parts(Kernel(compare="tree"), kind)
+    with pytest.raises(IntaglioError, match="UltraRAM"):
+        op.params(Kernel(compare="search", memory="uram"), kind)
+
+
+@st.composite
+def searches(draw: Any) -> tuple[Threshold, TensorType, Kernel]:
+    kind, levels = draw(tensors()), draw(st.integers(1, 17))
+    rows = [sorted(draw(st.integers(-400, 700)) for _ in range(levels)) for _ in range(kind.channels)]
+    if draw(st.booleans()):
+        rows = rows[:1] * kind.channels
+    step = np.array([draw(st.sampled_from([-1, 1])) for _ in rows])
+    lanes = draw(st.integers(1, kind.channels))
+    return Threshold(np.array(rows), np.zeros(len(rows), int), step), kind, Kernel(lanes, lanes, compare="search")
+
+
+@given(searches())
+def test_a_search_finds_how_many_are_reached(case: tuple[Threshold, TensorType, Kernel]) -> None:
+    """Walked through the memories that are built, for every integer: the bits found pick the next threshold."""
+    op, kind, kernel = case
+    context = op.params(kernel, kind)
+    search, bits, lanes = context["search"], context["compare_bits"], kernel.pe
+    assert len(search["stages"]) == context["count_bits"] == op.program(kernel, kind).latency - 1
+    thresholds, _ = op.open_levels(kind)
+    for c in range(kind.channels):
+        memories = search["lanes"][0 if search["shared"] else c % lanes]
+        for x in range(kind.lo[c], kind.hi[c] + 1):
+            found = 0
+            for stage, (memory, about) in enumerate(zip(memories, search["stages"], strict=True)):
+                by_fold = len(memory) > 1 << stage
+                word = int(memory[((c // lanes) << stage if by_fold else 0) + found].split("'h")[1], 16)
+                assert len(memory) == about["depth"]
+                signed = word - (1 << bits) if kind.signed and word >> (bits - 1) else word
+                found = 2 * found + (x >= signed)
+            assert found == sum(x >= threshold for threshold in thresholds[c].tolist())
+
+
+def test_a_search_of_many_thresholds_takes_fewer_comparisons_and_deep_memories_may_be_block_rams() -> None:
+    rows = np.sort(np.random.default_rng(0).integers(-9000, 9000, (64, 15)), axis=1)
+    op, kind = Threshold(rows, np.zeros(64, int), np.ones(64, int)), TensorType.integer((64,), -9999, 9999)
+
+    def count(kernel: Kernel, kind_of_part: str) -> int:
+        return sum(part.count for part in op.parts(kernel, kind) if part.kind == kind_of_part)
+
+    assert count(Kernel(4, 4), "comparator") == 4 * 15
+    assert count(Kernel(4, 4, compare="search"), "comparator") == 4 * 4
+    assert count(Kernel(1, 1, compare="search", memory="bram"), "rom_bram") == 1, "that of 8 x 64 words"
+    assert count(Kernel(64, 64, compare="search"), "constant_comparator") == 64, "the first of each lane"
+    memories = [k.memory for k in op.choices(kind) if k.pe == 1 and k.compare == "search"]
+    assert memories == ["lutram", "bram"]
+
+
+def test_clocks() -> None:
+    rows = np.sort(np.random.default_rng(0).integers(-9000, 9000, (6, 255)), axis=1)
+    op, kind = Threshold(rows, np.ones(6, int), np.ones(6, int)), TensorType.integer((6,), -9999, 9999)
+    for kernel in (Kernel(), Kernel(2, 2, memory="bram"), Kernel(2, 2, memory="bram", compare="search")):
+        check_clocks(op, kind, kernel)
+    few = Threshold(rows[:, ::17], op.base, op.step)
+    assert few.pipelined(Kernel(2, 2), 100, kind) == Kernel(2, 2)
+    assert few.pipelined(Kernel(2, 2, compare="search"), 100, kind) == Kernel(2, 2, compare="search")
+    assert op.pipelined(Kernel(), 400, kind).stages == 3
+    assert op.params(Kernel(stages=3), kind)["registers"] == {"compare", "count"}
+    assert op.params(Kernel(stages=2), kind)["registers"] == {"compare"}, "it halves the longest way"
 
 
 def test_thresholds_out_of_reach_are_not_built() -> None:
