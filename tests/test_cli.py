@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,48 @@ def test_compile_writes_the_whole_folder_and_report_reads_it(run, graph_file: Pa
     assert json.loads(run("report", tmp_path / "design", "--json").out)["name"] == "network"
     again = json.loads(run("estimate", tmp_path / "design", "--json").out)
     assert again["total"] == json.loads((tmp_path / "design" / "report.json").read_text())["total"]
+    assert again["asked"]["folding"]["nodes"] == ["hidden", "out", "quantised"]  # as it was built, not chosen anew
+    slower = json.loads(run("estimate", tmp_path / "design", "--target-fps", 1000, "--json").out)
+    assert slower["total"]["lut"] < again["total"]["lut"]
+    assert "folding" not in slower["asked"]
+
+
+def test_a_folding_is_edited_and_given_back(run, graph_file: Path, tmp_path: Path) -> None:
+    assert run("compile", graph_file, "--out", "design", "--target-fps", "1e6").code == 0
+    path = tmp_path / "design" / "folding.toml"
+    before = tomllib.loads(path.read_text())
+    line = next(text for text in path.read_text().splitlines() if text.startswith("out = "))
+    (tmp_path / "mine.toml").write_text(line.replace(f"pe = {before['out']['pe']}", "pe = 2"))
+    assert before["out"]["pe"] != 2
+    command = ("compile", graph_file, "--out", "mine", "--target-fps", "1e6", "--folding", "mine.toml")
+    answer = run(*command)
+    assert answer.code == 0, answer.err
+    assert "mine.toml: kernels by hand: out" in answer.out
+    assert tomllib.loads((tmp_path / "mine" / "folding.toml").read_text())["out"]["pe"] == 2
+    config = tmp_path / "intaglio.toml"
+    config.write_text('folding = "mine.toml"\ntarget-latency-us = 1\nstrategy = "auto"\n')
+    facts = json.loads(run("estimate", graph_file, "--config", config, "--json").out)
+    assert facts["asked"]["folding"]["nodes"] == ["out"]
+    assert facts["asked"]["target_latency_us"] == 1
+    assert facts["total"]["latency_us"] <= 1
+
+
+def test_finn_folding_says_what_it_skips(run, graph_file: Path, tmp_path: Path) -> None:
+    layers = {"Defaults": {}, "MVAU_0": {"PE": 2, "SIMD": 3}, "MVAU_1": {"PE": 3, "SIMD": 6}, "StreamingFIFO_0": {}}
+    (tmp_path / "finn.json").write_text(json.dumps(layers))
+    answer = run("estimate", graph_file, "--folding", "finn.json")
+    assert answer.code == 0, answer.err
+    assert "finn.json: kernels by hand: hidden, out\n  skipped StreamingFIFO: Intaglio makes its own\n" in answer.out
+
+
+def test_estimate_marks_the_bottleneck(run, graph_file: Path) -> None:
+    text = run("estimate", graph_file, "--target-fps", "3e6").out
+    marked = [line for line in text.splitlines() if line.rstrip(" │").endswith("bottleneck")]
+    facts = json.loads(run("estimate", graph_file, "--target-fps", "3e6", "--json").out)
+    assert [line.split("│")[1].strip() for line in marked] == [
+        row["name"] for row in facts["layers"] if row.get("bottleneck")
+    ]
+    assert f"bottleneck {facts['total']['bottleneck']}; most used: LUT" in text
 
 
 def test_simulate_runs_an_array(run, graph_file: Path, tmp_path: Path) -> None:
@@ -101,6 +144,12 @@ def test_a_config_holds_any_flag_and_the_command_line_wins(run, graph_file: Path
         (("estimate", "graph.txt", "--budget", "3"), "a budget is a share above 0 and up to 1, not 3.0"),
         (("estimate", "graph.txt", "--budget", "0.0001"), "not even the smallest design fits the budget"),
         (("estimate", "graph.txt", "--target-fps", "1e12"), "no design reaches an interval of 0 cycles"),
+        (("estimate", "graph.txt", "--target-latency-us", "0.01"), "no design reaches a latency of 1 cycles"),
+        (("estimate", "graph.txt", "--target-latency-us", "-1"), "target_latency_us must be positive, not -1.0"),
+        (("estimate", "graph.txt", "--strategy", "fast"), "there is no strategy 'fast'"),
+        (("estimate", "graph.txt", "--folding", "none.toml"), "none.toml: the folding cannot be read: No such file"),
+        (("compile", "graph.txt", "--out", "x", "--folding", "bad.toml"), "bad.toml: there is no node 'bord'"),
+        (("verify", "graph.txt", "--folding", "finn.json"), "finn.json, MVAU_5: there is no such layer"),
         (("estimate", "graph.txt", "--clock-mhz", "-1"), "a clock of -1.0 MHz is out of range"),
         (("estimate", "broken.txt"), "this is not an Intaglio graph"),
         (("estimate", "odd.bin"), "a .bin file is no source"),
@@ -121,6 +170,7 @@ def test_bad_input_is_one_message_and_exit_code_two(run, graph_file: Path, tmp_p
     (tmp_path / "broken.txt").write_text("nonsense")
     (tmp_path / "odd.bin").write_text("x")
     (tmp_path / "bad.toml").write_text('bord = "kv260"')
+    (tmp_path / "finn.json").write_text('{"MVAU_5": {"PE": 1}}')
     (tmp_path / "fails.py").write_text("1 / 0")
     (tmp_path / "empty.py").write_text("")
     (tmp_path / "taken").mkdir()

@@ -10,8 +10,10 @@ import intaglio
 import numpy as np
 import pytest
 from intaglio.codegen import rtl
+from intaglio.flow.compile import _in_cycles
 from intaglio.flow.design import Design
 from intaglio.ir import parse_graph
+from intaglio.report.page import render_page
 from small_networks import branching_network, multilayer_perceptron, residual_network
 
 
@@ -97,6 +99,8 @@ def test_a_design_is_written_whole(design: Design, images: np.ndarray, tmp_path:
         "http://creativecommons.org", ""
     )
     assert (folder / "driver" / "little_driver.py").is_file()
+    again = intaglio.compile(residual_network(), folding=folder / "folding.toml")
+    assert again.netlist.schedule == design.netlist.schedule
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
     design.write(folder, x=images)  # its own folder may be replaced
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
@@ -146,6 +150,70 @@ def test_the_fastest_design_that_fits_is_faster_than_a_slow_target() -> None:
     assert fast.estimate().cycles.interval == 1
     assert slow.estimate().fps >= 1_000_000
     assert slow.estimate().total.lut < fast.estimate().total.lut
+
+
+def test_a_latency_is_reached_at_less_than_the_cost_of_the_fastest() -> None:
+    graph = residual_network()
+    slow, fast = intaglio.compile(graph, target_fps=20_000).estimate(), intaglio.compile(graph).estimate()
+    wanted = (slow.latency_us + fast.latency_us) / 2
+    quick = intaglio.compile(graph, target_latency_us=wanted).estimate()
+    assert fast.latency_us < quick.latency_us <= wanted < slow.latency_us
+    assert slow.total.lut < quick.total.lut < fast.total.lut
+    both = intaglio.compile(graph, target_latency_us=wanted, target_fps=quick.fps * 1.2).estimate()
+    assert both.latency_us <= wanted
+    assert both.fps >= quick.fps * 1.2
+
+
+def test_targets_are_positive_and_the_shorter_interval_counts() -> None:
+    graph = multilayer_perceptron()
+    for name in ("target_fps", "target_interval", "target_latency_us"):
+        for value in (0, -1, float("nan"), float("inf")):
+            with pytest.raises(intaglio.IntaglioError, match=f"{name} must be positive, not {value}"):
+                intaglio.compile(graph, **{name: value})
+    design = intaglio.compile(graph, clock_mhz=100, target_interval=6, target_fps=100_000)
+    assert design.estimate().cycles.interval <= 6
+    design = intaglio.compile(graph, clock_mhz=100, target_interval=1000, target_fps=100e6 / 6)
+    assert design.estimate().cycles.interval <= 6
+
+
+def test_a_latency_of_whole_cycles_is_met_by_that_many() -> None:
+    """0.29 us at 100 MHz are 29 cycles, though 0.29 * 100 is below 29 in binary."""
+    assert all(_in_cycles(100, None, None, cycles / 100) == (None, cycles) for cycles in range(1, 2000))
+    graph = multilayer_perceptron()
+    latency = intaglio.compile(graph, clock_mhz=100).estimate().cycles.latency
+    exactly = intaglio.compile(graph, clock_mhz=100, target_latency_us=latency / 100)
+    assert exactly.estimate().cycles.latency <= latency
+    with pytest.raises(intaglio.IntaglioError, match=f"no design reaches a latency of {latency - 2} cycles"):
+        intaglio.compile(graph, clock_mhz=100, target_latency_us=(latency - 2) / 100)
+
+
+@pytest.mark.parametrize("strategy", ["adders", "da4ml"])
+def test_strategies_unroll_everything(strategy: str) -> None:
+    graph = multilayer_perceptron()
+    design = intaglio.compile(graph, target_fps=100, strategy=strategy)
+    assert design.estimate().cycles.interval == 1
+    assert design.asked["strategy"] == strategy
+    assert intaglio.compile(graph, target_fps=100).estimate().cycles.interval > 1
+
+
+def test_facts_say_which_layer_sets_the_interval_and_which_resource_binds(design: Design) -> None:
+    facts, summary = design.facts(), design.estimate()
+    rows = {row["name"]: row for row in facts["layers"]}
+    interval = summary.cycles.interval
+    assert facts["total"]["bottleneck"] == summary.cycles.bottleneck
+    for name, steps in summary.cycles.steps.items():
+        assert rows[name]["cycles"] == steps
+        assert rows[name]["busy"] == round(steps / interval, 4)
+        assert rows[name]["bottleneck"] == (steps == interval)
+    assert rows[summary.cycles.bottleneck]["bottleneck"]
+    assert sum(row.get("bottleneck", False) for row in rows.values()) < len(rows)
+    shares = facts["total"]["share"]
+    assert shares[facts["total"]["binding"]] == max(shares.values()) > 0
+    assert facts["asked"] == {"budget": 0.8, "target_fps": 50_000, "strategy": "auto"}
+    page = render_page(facts)
+    assert page.count("<td>bottleneck</td>") == sum(row.get("bottleneck", False) for row in rows.values())
+    assert f"most used: {facts['total']['binding'].upper()}" in page
+    assert "<tr><td>target_fps</td>" in page
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
