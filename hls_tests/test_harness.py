@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from harness import Case, check
 from intaglio.ir import Kernel, TensorType, as_integers
-from intaglio.ops import Flatten, Shift
+from intaglio.ops import Flatten, MaxPool, Shift
 
 ENABLE = "wire enable = !m0_valid || m0_ready;"
 READY = "assign s0_ready = enable;"
@@ -50,6 +50,7 @@ WRONG: dict[str, tuple[str, dict[str, str], str]] = {
         {"m0.write(result);": "m0.write(result);\n        m0.write(result);"},
         "wrong number of beats",
     ),
+    "hurries_in_cpp": ("cpp", {"DISTANCE(lines, 4)": "DISTANCE(lines, 6)"}, "HLS reads a word again sooner"),
 }
 """By name: which text is changed, how, and what the bench must say."""
 
@@ -57,8 +58,10 @@ WRONG: dict[str, tuple[str, dict[str, str], str]] = {
 def test_the_bench_finds_every_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     x = TensorType.integer((3, 5), -64, 63)
     shift = Shift(as_integers(np.arange(5)), 2, -8, 7)
-    cases = [Case(name, shift, Kernel(2, 2), (x,)) for name in WRONG if name != "rests"]
+    cases = [Case(name, shift, Kernel(2, 2), (x,)) for name in WRONG if name not in ("rests", "hurries_in_cpp")]
     cases.append(Case("rests", Flatten(), Kernel(5, 5), (x,)))
+    image = TensorType.integer((4, 4, 1), 0, 7)
+    cases.append(Case("hurries_in_cpp", MaxPool((2, 2), (1, 1), (0, 1, 0, 1)), Kernel(1, 1), (image,)))
     honest = harness.render
 
     def broken(template: str, /, **context: Any) -> str:
