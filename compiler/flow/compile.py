@@ -16,7 +16,7 @@ from ..estimate.prices import load_prices
 from ..estimate.resources import Resources, price
 from ..estimate.resources import estimate as estimate_resources
 from ..frontend.finn_folding import read_finn_folding
-from ..ir import Graph, Parts, verify
+from ..ir import Graph, verify
 from ..ops.netlist import Netlist
 from ..passes.choose_requantisers import choose_requantisers
 from ..schedule.folding import Folding, as_folding, kernels_by_hand, read_folding, with_depths_by_hand
@@ -53,7 +53,7 @@ def compile(  # noqa: A001  the product's verb
         strategy: `auto`: every layer's kernel is chosen freely. `adders`: every layer works on a whole pixel a cycle,
             its products with constants are graphs of shared adders. `da4ml`: likewise, and da4ml makes the graphs.
         folding: kernels by hand: a `folding.toml` as `Design.write` leaves it, FINN's folding in `.json`, or a mapping
-            of node to kernel. Nodes that it does not name are chosen as ever.
+            of node to kernel. What it does not say is chosen as ever.
         name: the core's name: an identifier.
 
     Raises:
@@ -72,9 +72,6 @@ def compile(  # noqa: A001  the product's verb
     def total(netlist: Netlist) -> Resources:
         return estimate_resources(netlist, prices).total
 
-    def cost(parts: Parts) -> float:
-        return sum(price(parts, prices).shares(target.capacity).values())
-
     def chosen(source: Graph) -> Graph:
         return replace(verify(choose_requantisers(verify(source))), notes=source.notes)
 
@@ -85,7 +82,7 @@ def compile(  # noqa: A001  the product's verb
 
     given, capacity = chosen(graph), target.capacity * budget
     by_hand = _folding(folding, given)
-    fixed = kernels_by_hand(by_hand, given, cost, clock)
+    fixed = kernels_by_hand(by_hand, given, clock)
     netlist = solved(given, capacity, target_interval=interval, target_latency=latency, fixed=fixed)
     netlist = with_depths_by_hand(netlist, by_hand)
     if by_hand.depths and not (used := total(netlist)) <= capacity:

@@ -51,7 +51,7 @@ def read_finn_folding(path: Path, graph: Graph) -> Folding:
     skipped = [f"{kind}: Intaglio makes its own" for kind in sorted(other)]
     listed_layers = [layer for listed in layers.values() for layer in listed]
     if any("resType" in layer.fields for layer in listed_layers):
-        skipped.append("resType: the cheapest way to multiply is taken")
+        skipped.append("resType: the solver chooses how to multiply")
     if any(layer.fields.get("ram_style") == "ultra" for layer in listed_layers):
         skipped.append("ram_style ultra: parameters come with the bitstream, and UltraRAM powers up empty")
     for family, listed in layers.items():

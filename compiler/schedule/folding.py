@@ -2,8 +2,8 @@
 
     conv1 = { pe = 4, simd = 9, memory = "lutram", buffer = "auto", multiplier = "lut", compare = "parallel" }
 
-Nodes that are not named are the solver's. A node has `pe` and `simd`; of the fields that are left out the cheapest are
-taken, and `stages` follow from the clock. A table `[fifos]` makes FIFOs deeper than full rate needs.
+Nodes that are not named are the solver's. A node has `pe` and `simd`; other fields that are left out are the solver's,
+too, and `stages` follow from the clock. A table `[fifos]` makes FIFOs deeper than full rate needs.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from difflib import get_close_matches
 from itertools import product
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import IntaglioError
-from ..ir import Graph, Kernel, Node, Parts
+from ..ir import Graph, Kernel, Node
 from ..ops.netlist import Netlist, elaborate
 
 FIELDS = {f.name: type(f.default) for f in fields(Kernel)}
@@ -106,15 +106,13 @@ def checked(given: Given) -> Given:
     return given
 
 
-def kernels_by_hand(
-    folding: Folding, graph: Graph, cost: Callable[[Parts], float], clock_mhz: float
-) -> dict[str, Kernel]:
-    """The kernels that a folding gives. cost: one number, by which the cheapest of what it leaves open is taken.
+def kernels_by_hand(folding: Folding, graph: Graph, clock_mhz: float) -> dict[str, list[Kernel]]:
+    """The kernels that agree with what a folding says: one, or several where it leaves fields open.
 
     Raises:
         IntaglioError: for a kernel that its node cannot have; it says which it can.
     """
-    return {name: _kernel(given, graph, graph.by_name[name], cost, clock_mhz) for name, given in folding.nodes.items()}
+    return {name: _kernels(given, graph, graph.by_name[name], clock_mhz) for name, given in folding.nodes.items()}
 
 
 def with_depths_by_hand(netlist: Netlist, folding: Folding) -> Netlist:
@@ -148,8 +146,8 @@ def print_folding(netlist: Netlist, clock_mhz: float, title: str) -> str:
     lines = [
         f"# {title}",
         "# Edit it and give it back: intaglio compile SOURCE --out FOLDER --folding folding.toml",
-        "# Nodes that are left out are the solver's; of fields that are left out the cheapest are taken; stages, the",
-        "# registers on the way, follow from the clock. A table [fifos] makes FIFOs deeper than full rate needs.",
+        "# Nodes that are left out are the solver's to choose, and so are fields other than pe and simd; stages, which",
+        "# are registers on the way, follow from the clock. A table [fifos] makes FIFOs deeper than full rate needs.",
         "",
     ]
     steps = {block.node: block.program.steps for block in netlist.blocks if block.node}
@@ -171,7 +169,7 @@ def _fields(table: Any, where: str) -> Mapping[str, Any]:
     return table
 
 
-def _kernel(given: Given, graph: Graph, node: Node, cost: Callable[[Parts], float], clock_mhz: float) -> Kernel:
+def _kernels(given: Given, graph: Graph, node: Node, clock_mhz: float) -> list[Kernel]:
     ins, op = graph.input_types(node), node.op
     wanted = Kernel(**given.fields)
     lanes = {(kernel.pe, kernel.simd) for kernel in op.kernels(*ins)}
@@ -196,9 +194,9 @@ def _kernel(given: Given, graph: Graph, node: Node, cost: Callable[[Parts], floa
         except IntaglioError:
             continue
     if found:
-        return min(found, key=lambda kernel: cost(op.parts(kernel, *ins)))
+        return list(dict.fromkeys(found))
     try:
-        return legal(wanted)
+        return [legal(wanted)]
     except IntaglioError as error:
         raise IntaglioError(error.what, where=given.where, hint=error.hint) from None
 

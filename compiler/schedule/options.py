@@ -6,7 +6,7 @@ cycles, or more, that cost no less of any resource are left out: they are never 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -20,6 +20,9 @@ from ..ops.links import Fifo, Fork, Width
 
 Floats = npt.NDArray[np.float64]
 Price = Callable[[Parts], Resources]
+
+ByHand = Mapping[str, Kernel | Sequence[Kernel]]
+"""The kernels, one or more, that a node may have, by its name."""
 
 STRATEGIES = ("auto", "adders", "da4ml")
 """How `solve` chooses: freely, or everything unrolled, products with constants being adder graphs of one kind."""
@@ -109,9 +112,9 @@ class Options:
 
 
 def options(
-    graph: Graph, price: Price, *, clock_mhz: float, strategy: str = "auto", fixed: Mapping[str, Kernel] | None = None
+    graph: Graph, price: Price, *, clock_mhz: float, strategy: str = "auto", fixed: ByHand | None = None
 ) -> Options:
-    """All that there is to choose. `fixed` kernels leave no choice.
+    """All that there is to choose. A node in `fixed` has what is given there, and nothing else.
 
     Raises:
         IntaglioError: for an unknown strategy, or a fixed kernel that its node cannot have.
@@ -123,9 +126,7 @@ def options(
     )
 
 
-def _choices(
-    graph: Graph, node: Node, price: Price, clock_mhz: float, strategy: str, fixed: Mapping[str, Kernel]
-) -> list[Choice]:
+def _choices(graph: Graph, node: Node, price: Price, clock_mhz: float, strategy: str, fixed: ByHand) -> list[Choice]:
     ins, op, copies = graph.input_types(node), node.op, _readers(graph, node.name)
     out = graph.types[node.name]
     forks: dict[int, Floats] = {}
@@ -146,7 +147,8 @@ def _choices(
 
     if node.name in fixed:
         try:
-            return [choice(fixed[node.name])]
+            given = fixed[node.name]
+            return best(map(choice, [given] if isinstance(given, Kernel) else given))
         except IntaglioError as error:
             raise IntaglioError(error.what, where=node.name, other=error.other, hint=error.hint) from None
     staged = (op.pipelined(kernel, clock_mhz, *ins) for kernel in op.choices(*ins))

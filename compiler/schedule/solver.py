@@ -22,7 +22,7 @@ from ..estimate.resources import Resources
 from ..ir import Graph, Kernel
 from ..ir.schedule import Schedule
 from ..ops.netlist import Netlist, elaborate
-from .options import Floats, Options, Price, options
+from .options import ByHand, Floats, Options, Price, options
 from .selection import cheapest, may_fit
 
 TRIES = 4
@@ -39,11 +39,11 @@ def solve(
     target_interval: int | None = None,
     target_latency: int | None = None,
     strategy: str = "auto",
-    fixed: Mapping[str, Kernel] | None = None,
+    fixed: ByHand | None = None,
 ) -> Netlist:
     """The fastest netlist within `capacity`, or the cheapest with the interval and the latency asked for, in cycles.
 
-    strategy: `auto`, or `adders` or `da4ml` for everything unrolled. fixed: kernels given by hand, by node.
+    strategy: `auto`, or `adders` or `da4ml` for everything unrolled. fixed: what a node may have, given by hand.
 
     Raises:
         IntaglioError: where not even the smallest design fits, or a target cannot be met; it says what binds.
