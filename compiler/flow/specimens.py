@@ -113,7 +113,7 @@ def specimen(kind: str, index: int) -> Specimen | None:
         kind,
         index,
         f"{op!r} on {types}, {choices}",
-        kernel.multiplier == "dsp",
+        kernel.multiplier.startswith("dsp"),
         lambda: op.parts(kernel, *ins),
         lambda: render(f"rtl/{op.name}.sv.j2", **op.params(kernel, *ins), module=name),
     )
