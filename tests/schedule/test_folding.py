@@ -17,7 +17,7 @@ from intaglio.errors import IntaglioError
 from intaglio.flow.design import Design
 from intaglio.ir import Graph, Kernel, Node, TensorType, as_integers
 from intaglio.ops import Conv2d, Dense
-from intaglio.schedule.folding import as_folding, kernels_by_hand, print_folding
+from intaglio.schedule.folding import as_folding, kernels_by_hand, print_folding, with_depths_by_hand
 from small_networks import multilayer_perceptron, requantiser, residual_network
 
 
@@ -77,15 +77,16 @@ def test_stages_follow_the_clock_unless_they_are_said(design: Design) -> None:
 
 
 def test_nodes_that_are_not_named_are_solved() -> None:
-    network = residual_network()
-    free = intaglio.compile(network, target_fps=50_000)
-    given = intaglio.compile(network, target_fps=50_000, folding={"fc": {"pe": 3, "simd": 2, "multiplier": "dsp"}})
-    fc = kernels(given)["fc"]
-    assert (fc.pe, fc.simd, fc.multiplier) == (3, 2, "dsp")
-    assert kernels(free)["fc"] != fc
-    assert given.estimate().fps >= 50_000
-    whole = intaglio.compile(network, target_fps=50_000, folding={"fc": fc})  # a Kernel is taken as it is
-    assert kernels(whole)["fc"] == fc
+    network = multilayer_perceptron()
+    free = intaglio.compile(network, target_interval=20)
+    given = intaglio.compile(network, target_interval=20, folding={"out": {"pe": 3, "simd": 2, "multiplier": "dsp"}})
+    out = kernels(given)["out"]
+    assert (out.pe, out.simd, out.multiplier) == (3, 2, "dsp")
+    assert kernels(free)["out"] != out
+    assert set(kernels(given)) == set(kernels(free))
+    assert given.estimate().cycles.interval <= 20
+    whole = intaglio.compile(network, target_interval=20, folding={"out": out})  # a Kernel is taken as it is
+    assert kernels(whole)["out"] == out
 
 
 def test_fields_that_are_left_out_are_the_solvers() -> None:
@@ -140,7 +141,7 @@ def test_wrong_depths_are_refused_in_words(design: Design) -> None:
         ("x__conv10", 4, "[fifos] x__conv10: this is a wire, and no FIFO\n  hint: leave it out"),
     ):
         with pytest.raises(IntaglioError) as caught:
-            intaglio.compile(residual_network(), folding={**kernels(design), "fifos": {name: depth}})
+            with_depths_by_hand(design.netlist, as_folding({"fifos": {name: depth}}, design.graph))
         assert message in str(caught.value)
 
 
