@@ -14,7 +14,7 @@ from intaglio.errors import IntaglioError
 from intaglio.estimate.cycles import count_cycles
 from intaglio.ir.schedule import Schedule
 from intaglio.ops.netlist import Netlist, elaborate
-from intaglio.toolchain import verify, verilator, yosys
+from intaglio.toolchain import verify, verilator
 
 FRAMES = 6
 NETWORKS = ("chain", "fork", "residual", "unrolled")
@@ -93,17 +93,14 @@ def test_a_misplaced_tlast_raises_the_error_flag_and_changes_no_value(
     assert result.tlast_exact
 
 
-def test_lint_and_yosys_have_nothing_to_say(tmp_path: Path) -> None:
-    jobs = []
-    for name in ("fork", "unrolled"):
+def test_lint_has_nothing_to_say(tmp_path: Path) -> None:
+    for name in NETWORKS:
         sources = []
         for path, text in rtl.render_rtl(getattr(networks, name)(), f"net_{name}").items():
             sources.append(tmp_path / name / Path(path).name)
             sources[-1].parent.mkdir(exist_ok=True)
             sources[-1].write_text(text)
         assert verilator.lint(sources, f"net_{name}") == ""
-        jobs.append(yosys.SynthesisJob(tuple(sources), f"net_{name}"))
-    assert all(cells.lut > 0 for cells in yosys.synthesise_many(jobs))
 
 
 def test_probes_give_every_node_in_both(folder: Path) -> None:

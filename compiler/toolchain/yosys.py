@@ -35,7 +35,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -208,6 +208,17 @@ def synthesise(
 
 def synthesise_many(jobs: Sequence[SynthesisJob], *, timeout_s: float | None = None) -> list[Cells]:
     """Synthesise modules one after the other in a single Yosys process, which parses the device library only once."""
+    return [count(_by_type(found, job.top)) for found, job in zip(_synthesise(jobs, timeout_s), jobs, strict=True)]
+
+
+def synthesise_modules(jobs: Sequence[SynthesisJob]) -> list[dict[str, Cells]]:
+    """The same, but what each module under the top takes (with those under it), by name; jobs do not flatten."""
+    found = _synthesise([replace(job, flatten=False) for job in jobs], None)
+    return [{name: count(_by_type(cells, name)) for name in cells if not name.startswith("$")} for cells in found]
+
+
+def _synthesise(jobs: Sequence[SynthesisJob], timeout_s: float | None) -> list[dict[str, dict[str, int]]]:
+    """Per job, the cells of each module by type, the modules under it among them."""
     if not jobs:
         return []
     for job in jobs:
@@ -220,7 +231,7 @@ def synthesise_many(jobs: Sequence[SynthesisJob], *, timeout_s: float | None = N
             lines += _script(index, job, scratch)
         (scratch / "script.ys").write_text("\n".join(lines) + "\n")
         run([*_program(), "-q", "-s", "script.ys"], scratch, scratch / "yosys.log", timeout_s=timeout_s)
-        return [count(_by_type(scratch / f"{index}.json", job.top)) for index, job in enumerate(jobs)]
+        return [_modules(scratch / f"{index}.json") for index in range(len(jobs))]
 
 
 def _script(index: int, job: SynthesisJob, scratch: Path) -> list[str]:
@@ -258,10 +269,14 @@ def _library(families: set[str]) -> list[str]:
     return [*lines, *cells, "design -save library"]
 
 
-def _by_type(path: Path, top: str) -> dict[str, int]:
+def _modules(path: Path) -> dict[str, dict[str, int]]:
     text = path.read_text()
     modules = json.loads(text[text.index("{") :])["modules"]
-    cells = {name.lstrip("\\"): report["num_cells_by_type"] for name, report in modules.items()}
+    return {name.lstrip("\\"): report["num_cells_by_type"] for name, report in modules.items()}
+
+
+def _by_type(cells: Mapping[str, Mapping[str, int]], top: str) -> dict[str, int]:
+    """The primitives of a module and of all under it."""
     total: Counter[str] = Counter()
 
     def add(module: str) -> None:

@@ -10,10 +10,12 @@ from intaglio.toolchain.yosys import (
     Cells,
     SynthesisJob,
     _by_type,
+    _modules,
     _program,
     count,
     synthesise,
     synthesise_many,
+    synthesise_modules,
 )
 
 MODULES = """\
@@ -48,21 +50,28 @@ def source(tmp_path: Path) -> Path:
 
 def test_counts_of_small_modules(source: Path) -> None:
     files = (source,)
-    add, flat, nested, lutram, bram, dsp = synthesise_many(
+    add, flat, lutram, bram, dsp = synthesise_many(
         [
             SynthesisJob(files, "add8"),
             SynthesisJob(files, "two"),
-            SynthesisJob(files, "two", flatten=False),
             SynthesisJob(files, "memory", parameters={"DEPTH": 64}),
             SynthesisJob(files, "memory", parameters={"DEPTH": 4096}),
             SynthesisJob(files, "multiply"),
         ]
     )
     assert add == Cells(lut=8, ff=9, dsp=0, bram36=0.0, uram=0, lutram=0, srl=0, carry=3)
-    assert flat == nested == Cells(lut=16, ff=18, dsp=0, bram36=0.0, uram=0, lutram=0, srl=0, carry=6)
+    assert flat == Cells(lut=16, ff=18, dsp=0, bram36=0.0, uram=0, lutram=0, srl=0, carry=6)
     assert lutram.lut == lutram.lutram == 12  # three RAM64M
     assert (bram.bram36, bram.lut) == (1.0, 0)
     assert dsp.dsp == 1
+
+
+def test_modules_of_a_hierarchy_are_counted_one_by_one(source: Path) -> None:
+    (found,) = synthesise_modules([SynthesisJob((source,), "two")])
+    assert {name: (cells.lut, cells.ff, cells.carry) for name, cells in found.items()} == {
+        "add8": (8, 9, 3),
+        "two": (16, 18, 6),
+    }
 
 
 def test_primitives_are_counted_by_the_table() -> None:
@@ -90,4 +99,4 @@ def test_shared_libraries_change_no_result(source: Path, tmp_path: Path, family:
         script = f"read_verilog -sv modules.sv; hierarchy -check -top {job.top}{settings}; "
         script += f"synth_xilinx -family {family} -flatten -noiopad -noclkbuf; tee -q -o plain.json stat -json"
         run([*_program(), "-q", "-p", script], tmp_path, tmp_path / "log")
-        assert _by_type(tmp_path / "plain.json", job.top) == ours.by_type
+        assert _by_type(_modules(tmp_path / "plain.json"), job.top) == ours.by_type
