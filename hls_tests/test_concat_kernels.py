@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from harness import Case, check
+from harness import Case, Unit, check_units
 from intaglio.ir import IntType, Kernel, TensorType, as_integers
 from intaglio.ops import Concat, PositionAffine
 
@@ -76,4 +77,23 @@ def test_at_many_folds(tmp_path: Path) -> None:
     cases.append(Case("positional_bias", ones, Kernel(2, 2), (IMAGE,)))
     mask = PositionAffine(as_integers(np.arange(6).reshape(3, 2, 1) % 2), as_integers(np.zeros((1, 1, 1))))
     cases.append(Case("mask", mask, Kernel(2, 2), (IMAGE,)))
-    check(cases, tmp_path, frames=5)
+    rng = np.random.default_rng(0)
+    units = [case.unit(rng, 4) for case in cases]
+    check_units([*units, *(with_rubbish(unit, rng) for unit in units if unit.name in RUBBISH)], tmp_path)
+
+
+RUBBISH = ("concat3", "concat6", "concat18")
+"""Cases with lanes without a channel: of the last input, of all, of the first."""
+
+
+def with_rubbish(unit: Unit, rng: np.random.Generator) -> Unit:
+    """The same with numbers in the spare lanes of its inputs, as more channels that it must not look at."""
+    inputs = []
+    for values, kind, lanes in unit.inputs:
+        spare = -kind.channels % lanes
+        wider = TensorType.integer((*kind.shape[:-1], kind.channels + spare), min(kind.lo), max(kind.hi))
+        assert wider.dtype == kind.dtype
+        rubbish = rng.integers(min(kind.lo), max(kind.hi), (*values.shape[:-1], spare), endpoint=True)
+        inputs.append((np.concatenate([values, rubbish], axis=-1), wider, lanes))
+    assert any(x.shape != y.shape for (x, *_), (y, *_) in zip(inputs, unit.inputs, strict=True))
+    return replace(unit, name=f"{unit.name}_rubbish", inputs=inputs)

@@ -40,8 +40,9 @@ class Threshold(Lanewise, name="threshold"):
     def infer(self, x: TensorType) -> TensorType:
         if x.channels != len(self.base):
             raise IntaglioError(f"threshold has {len(self.base)} channels, its input {x.channels}")
-        low = self._count(x.lo_array[None])[0] * self.step + self.base
-        high = self._count(x.hi_array[None])[0] * self.step + self.base
+        low, high = (
+            (self.thresholds <= end[:, None]).sum(axis=1) * self.step + self.base for end in (x.lo_array, x.hi_array)
+        )
         make = bipolar_tensor if self.bipolar else TensorType.integer
         return make(x.shape, np.minimum(low, high), np.maximum(low, high), self.scale)
 
