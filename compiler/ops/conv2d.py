@@ -104,7 +104,11 @@ class Conv2d(Op, name="conv2d"):
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         kernels = (Kernel(pe=pe, simd=simd) for pe, simd in lanes_worth(self, x))
-        return kernel_choices((kernel, ConvKernel.of(self, kernel, x).path) for kernel in kernels)
+        built = (ConvKernel.of(self, kernel, x) for kernel in kernels)
+        for kernel in kernel_choices((one.kernel, one.path) for one in built):
+            yield kernel
+            if ConvKernel.of(self, kernel, x).fills_ultra_ram:
+                yield replace(kernel, buffer="uram")
 
     def pipelined(self, kernel: Kernel, clock_mhz: float, x: TensorType) -> Kernel:
         return with_stages(mac_layer(self, x), kernel, ConvKernel.of(self, kernel, x).terms, clock_mhz)

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import Kernel, Parts, Program, TensorType
 from .conv2d_parts import row_parts, window_parts
-from .hardware import distinct_lanes, folds
+from .hardware import ULTRA_RAM_BITS, distinct_lanes, folds
 from .multiply_accumulate import Datapath, Tiles, aligned_lanes, check_kernel, mac_layer, occupied
 from .sliding import Raster, RowBuffer
 
@@ -87,6 +87,12 @@ class ConvKernel:
             return self._rows(self.tiles)
         groups = folds(self.op.groups, self.side)
         return Raster(self.op.window, *self._sizes, self.tiles.turns // groups, groups)
+
+    @property
+    def fills_ultra_ram(self) -> bool:
+        """Is there a buffer that a good part of an UltraRAM is worth?"""
+        form = self.form
+        return isinstance(form, RowBuffer) and form.depth * self.lanes[0] * self.x.bits >= ULTRA_RAM_BITS
 
     def _rows(self, tiles: Tiles) -> RowBuffer:
         beats, groups = folds(self.x.channels, self.lanes[0]), folds(self.op.groups, self.side)

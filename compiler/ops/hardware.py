@@ -14,6 +14,10 @@ BLOCK_RAM_BITS = 4096
 """Memories above this many bits go to block RAM when the kernel leaves the choice (`auto`)."""
 
 
+ULTRA_RAM_BITS = 1 << 16
+"""Buffers of fewer bits are never worth an UltraRAM, of 288 Kb."""
+
+
 LONGEST_LITERAL = 1 << 14
 """Bits of the longest constant that is written in one piece: Verilator reads 2^16, others less."""
 

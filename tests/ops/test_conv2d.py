@@ -460,3 +460,18 @@ def test_the_program_of_a_large_image_takes_milliseconds() -> None:
     for pe in (1, 2, 4, 8, 16):
         op.program(Kernel(pe, 4), kind)
     assert time.process_time() - start < 0.25
+
+
+def test_large_row_buffers_may_lie_in_ultra_ram() -> None:
+    op = Conv2d(as_integers(np.ones((2, 3, 3, 8))), as_integers([0, 1]), padding=(1, 1, 1, 1))
+    small, large = (TensorType.integer((4, columns, 8), 0, 255) for columns in (16, 1024))
+    assert {kernel.buffer for kernel in op.choices(small)} == {"auto"}
+    ultra = [kernel for kernel in op.choices(large) if kernel.buffer == "uram"]
+    assert ultra
+    for kernel in ultra:
+        kinds = {part.kind for part in op.parts(kernel, large)}
+        assert "ram_uram" in kinds
+        assert "ram_bram" not in kinds
+        assert op.program(kernel, large).steps == op.program(replace(kernel, buffer="auto"), large).steps
+    with pytest.raises(IntaglioError, match="parameters cannot lie in UltraRAM"):
+        op.parts(Kernel(1, 1, memory="uram"), small)
