@@ -56,7 +56,7 @@ PACKED = [
     ("four_2s", 4, dense(37, 8, 2), Kernel(4, 9, stages=3, memory="bram"), vector(37, bits=5, signed=True)),
     ("four_2", 4, dense(7, 8, 2), Kernel(7, 7), vector(7, bits=2)),
     ("rows", 2, conv(vector(5, 5, 3), 4, 4, padding=(1, 0, 1, 1)), Kernel(3, 2), vector(5, 5, 3, signed=True)),
-    ("window", 4, conv(vector(5, 5, 2), 6, 2, padding=(1, 1, 0, 0)), Kernel(4, 18, stages=2), vector(5, 5, 2, signed=True)),
+    ("window", 4, conv(vector(5, 5, 2), 6, 2, padding=(1, 1, 0, 0)), Kernel(4, 18), vector(5, 5, 2, signed=True)),
     ("groups", 2, conv(vector(5, 5, 4), 8, 4, groups=2), Kernel(4, 2), vector(5, 5, 4, signed=True)),
     ("side", 2, conv(vector(5, 5, 6), 12, 4, groups=3), Kernel(8, 4), vector(5, 5, 6, signed=True)),
 ]
