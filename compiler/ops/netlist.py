@@ -111,10 +111,8 @@ def elaborate(graph: Graph, schedule: Schedule) -> Netlist:
 
     def channel(name: str, tensor: str, beat: int, source: tuple[str, int], sink: tuple[str, int]) -> None:
         name = _unique(name, channel_names)
-        border = not source[0] or not sink[0]
-        depth = schedule.depths.get(name, 0 if border else schedule.spare)
-        if source[0] in forks:  # a copy is valid while the others are ready: no other stream may see that (AXI forbids)
-            depth = max(depth, schedule.spare, 1)
+        wire = not source[0] or not sink[0] or sink[0] in forks
+        depth = schedule.depths.get(name, 0 if wire else schedule.spare)
         channels.append(Channel(name, tensor, graph.types[tensor], beat, depth, source, sink))
 
     def distribute(tensor: str, beat: int, source: tuple[str, int]) -> None:
@@ -125,9 +123,9 @@ def elaborate(graph: Graph, schedule: Schedule) -> Netlist:
         if len(readers) > 1:
             fork = Fork(kind, beat, len(readers))
             name = _unique(f"{tensor}_fork", taken)
+            forks.add(name)
             channel(f"{tensor}__fork", tensor, beat, source, (name, 0))
             blocks.append(_link_block(name, fork, len(readers)))
-            forks.add(name)
             source = (name, 0)
         for copy, (reader, port, wanted) in enumerate(readers):
             here = (source[0], source[1] + copy)

@@ -78,7 +78,7 @@ def test_a_fork_passes_each_beat_on_at_once() -> None:
     program = link.program()
     assert (program.steps, program.latency) == (12, 0)
     assert program.reads[0].tolist() == program.writes.tolist() == list(range(12))
-    assert link.params()["conditions"]["m1"] == ["s0_valid", "m0_ready", "m2_ready"]
+    assert link.params()["readers"] == ["m0", "m1", "m2"]
     assert isinstance(link, Link)
 
 

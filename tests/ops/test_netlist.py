@@ -28,3 +28,15 @@ def test_links_never_take_the_name_of_a_node() -> None:
     assert len(set(blocks)) == len(blocks) == 4 + 1 + 4
     assert len(set(channels)) == len(channels)
     assert count_cycles(netlist).interval == 16
+
+
+def test_the_way_into_a_fork_and_the_border_are_wires() -> None:
+    """Unless the schedule says otherwise: the readers of a fork have FIFOs of their own."""
+    dense = Dense(np.ones((4, 4), dtype=np.int64), np.zeros(4, np.int64))
+    nodes = (Node("a", dense, ("x",)), Node("b", dense, ("a",)), Node("c", Add(), ("a", "b")))
+    graph = Graph({"x": TensorType.integer((4,), 0, 7)}, nodes, ("c", "a"))
+    kernels = {name: Kernel(4, 4) for name in "abc"}
+    depths = {c.name: c.depth for c in elaborate(graph, Schedule(kernels, spare=3)).channels}
+    assert depths == {"x__a0": 0, "a__fork": 0, "a__b0": 3, "a__c0": 3, "a__out1": 0, "b__c1": 3, "c__out0": 0}
+    given = {c.name: c.depth for c in elaborate(graph, Schedule(kernels, {"a__fork": 5, "a__b0": 0})).channels}
+    assert given == depths | {"a__fork": 5, "a__b0": 0, "a__c0": 2, "b__c1": 2}

@@ -1,4 +1,4 @@
-"""fork: one stream to several readers, each beat to all of them in the same cycle; no registers."""
+"""fork: one stream to several readers; each takes its copy of a beat when it can, the next comes when all have."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ from .link import Link
 
 @dataclass(frozen=True, slots=True)
 class Fork(Link):
-    """`copies` outputs. An output is valid when all OTHER readers are ready, so no reader's ready may depend on its
-    valid: FIFOs follow, whose ready depends on their state alone.
-    """
+    """`copies` outputs. A bit per reader says that it has its copy of this beat, so no valid depends on a ready."""
 
     tensor: TensorType
     lanes: int
@@ -32,7 +30,7 @@ class Fork(Link):
         return Program(self.beats, (steps,), steps, 0)
 
     def parts(self) -> Parts:
-        return (Part("control", self.copies),)
+        return (Part("control", self.copies),)  # each with its bit
 
     def params(self) -> dict[str, Any]:
         readers = [f"m{k}" for k in range(self.copies)]
@@ -41,5 +39,4 @@ class Fork(Link):
             "beats": self.beats,
             "copies": self.copies,
             "readers": readers,
-            "conditions": {m: ["s0_valid", *(f"{other}_ready" for other in readers if other != m)] for m in readers},
         }
