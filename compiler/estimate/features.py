@@ -185,6 +185,7 @@ _FEATURES: dict[str, Callable[[Sizes], Features]] = {
         "more_ones": s["bits"] * s["more_ones"],
         "more_one_ends": s["more_ones"],
     },
+    "graph_adders": lambda s: {"overlap": s["overlap"], "alone": s["alone"]},
     "mux": lambda s: {"cells": s["bits"] * max(1, ceil((s["inputs"] - 1) / 3)) if s["inputs"] > 1 else 0},
     "rom_constant": lambda _: {},
     "rom_lutram": _rom_columns,

@@ -151,8 +151,8 @@ def _choices(graph: Graph, node: Node, price: Price, clock_mhz: float, strategy:
             return best(map(choice, [given] if isinstance(given, Kernel) else given))
         except IntaglioError as error:
             raise IntaglioError(error.what, where=node.name, other=error.other, hint=error.hint) from None
-    staged = (op.pipelined(kernel, clock_mhz, *ins) for kernel in op.choices(*ins))
-    return best(choice(kernel) for kernel in _by_strategy(strategy, staged, lambda kernel: op.steps(kernel, *ins)))
+    chosen = _by_strategy(strategy, op.choices(*ins), lambda kernel: op.steps(kernel, *ins))
+    return best(choice(op.pipelined(kernel, clock_mhz, *ins)) for kernel in chosen)
 
 
 def _by_strategy(strategy: str, kernels: Iterable[Kernel], steps: Callable[[Kernel], int]) -> list[Kernel]:

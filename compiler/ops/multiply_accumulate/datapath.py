@@ -29,11 +29,10 @@ from ..hardware import (
     signed_holding,
     width_of,
 )
-from ..timing import registers, tree_ns
 from .forms import FORMS, Form
 from .layer import MacLayer
 from .tiles import Tiles
-from .trees import constant_sizes, constant_tree_registers, tree_adders, tree_registers
+from .trees import tree_adders, tree_registers
 
 LATENCY = 2
 """Cycles from a step to its output beat, besides the registers between operands and sums."""
@@ -241,11 +240,8 @@ class Datapath:
             Part("register", 1, {"bits": self.delay + 2}),  # valid
             Part("register", pe, {"bits": out}),  # the result
         ]
-        if self.constant and form.name == "lut":
-            parts.append(Part("constant_multiplier", 1, constant_sizes(layer.weight, layer.x.bits, layer.weight_bits)))
-            parts.append(Part("adder", int(np.count_nonzero(layer.bias)), {"bits": out}))
-            parts.append(Part("register", 1, {"bits": constant_tree_registers(*layer.products, stages)}))
-            return tuple(parts)
+        if self.constant and (unrolled := form.unrolled(self)) is not None:
+            return (*parts, *unrolled)
         memory = () if self.constant else (rom_part(self.depth, self.word_width, kernel),)
         term = form.live_term_bits(layer)
         parts += [
@@ -310,6 +306,5 @@ def _wrapped(values: Int64, bits: int) -> Int64:
 
 def with_stages(layer: MacLayer, kernel: Kernel, terms: int, clock_mhz: float) -> Kernel:
     """The kernel with the registers that `terms` products and their adder tree need at a clock (ops/timing.py)."""
-    form = FORMS[kernel.multiplier]
-    path = form.multiply_ns(layer) + tree_ns(terms, form.term_bits(layer))
-    return replace(kernel, stages=min(registers(path, clock_mhz), (terms - 1).bit_length() + 1))
+    stages = FORMS[kernel.multiplier].stages(layer, terms, clock_mhz)
+    return replace(kernel, stages=min(stages, (terms - 1).bit_length() + 1))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....ir import Int64, Parts
-from ...timing import LUT_NS
+from ...timing import LUT_NS, registers, tree_ns
 from ..layer import MacLayer
 
 if TYPE_CHECKING:
@@ -79,6 +79,16 @@ class Form:
     def params(self, datapath: Datapath) -> dict[str, Any]:
         """What its templates need besides `Datapath.params`."""
         return {}
+
+    def unrolled(self, datapath: Datapath) -> Parts | None:
+        """Where every weight has a place of its own: what is between the operands and the results, if that is known
+        as a whole.
+        """
+        return None
+
+    def stages(self, layer: MacLayer, terms: int, clock_mhz: float) -> int:
+        """Registers that `terms` products and their adder tree need at a clock (ops/timing.py)."""
+        return registers(self.multiply_ns(layer) + tree_ns(terms, self.term_bits(layer)), clock_mhz)
 
     def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
         """What multiplies, without the tree. choice: `words`, among how many constants a small memory chooses."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ....ir import Part, Parts
 from ...timing import multiplier_ns
 from ..layer import MacLayer
+from ..trees import constant_sizes, constant_tree_registers
 from .base import Form
 from .xnor import fits as fits_xnor
 
@@ -26,6 +29,17 @@ class Lut(Form):
 
     def multiply_ns(self, layer: MacLayer) -> float:
         return multiplier_ns(layer.operand_bits, layer.weight_bits)
+
+    def unrolled(self, datapath: Datapath) -> Parts | None:
+        """Products with constants, each a few adders that melt into the tree."""
+        if self.name != Lut.name:
+            return None
+        layer = datapath.layer
+        return (
+            Part("constant_multiplier", 1, constant_sizes(layer.weight, layer.x.bits, layer.weight_bits)),
+            Part("adder", int(np.count_nonzero(layer.bias)), {"bits": layer.out.bits}),
+            Part("register", 1, {"bits": constant_tree_registers(*layer.products, datapath.kernel.stages)}),
+        )
 
     def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
         layer = datapath.layer
