@@ -4,9 +4,11 @@ import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
+import harness
 import numpy as np
 import pytest
-from harness import Case, check
+from harness import Case, check, check_hls
+from intaglio.codegen.env import render
 from intaglio.errors import IntaglioError
 from intaglio.ir import IntType, Kernel, TensorType, as_integers
 from intaglio.ops import Conv2d, Dense
@@ -69,6 +71,15 @@ def test_our_adder_graphs(tmp_path: Path) -> None:
 def test_adder_graphs_by_da4ml(tmp_path: Path) -> None:
     chosen = [case for case in CASES if case[0] in ("deep", "bounds", "rows", "window")]
     check([Case(n, op, replace(kernel, multiplier="da4ml"), (x,)) for n, op, kernel, x in chosen], tmp_path)
+
+
+def test_wires_as_wide_as_a_synthesiser_has_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In C-simulation wires are plain integers; here they are as wide as their bounds."""
+    exact = "#define EXACT_WIRES\n"
+    monkeypatch.setattr(harness, "render", lambda name, **c: exact * name.endswith(".h.j2") + render(name, **c))
+    rng = np.random.default_rng(3)
+    units = [Case(n, op, replace(k, multiplier="adders"), (x,)).unit(rng, 6) for n, op, k, x in CASES[1:6]]
+    assert not check_hls(units, tmp_path)
 
 
 def test_a_folded_layer_is_refused() -> None:
