@@ -1,11 +1,16 @@
 """FIFO depths: sufficient ones from schedules, made as small as they go by trying.
 
-A depth vector is good if the netlist, simulated beat by beat (beat_cycles.py), takes `interval` cycles a frame for ever
-and the first frame is not held up. `fifo_depths` gives a good vector of which no entry can be one less: every FIFO that
-is left is needed, and a FIFO that holds nothing is a wire. One thing but speed asks for a FIFO: `ready` runs backwards
-through wires, combinationally, so that at most READY_PATH blocks follow each other without one (a frame every cycle
-excepted: such a core is one pipeline that stalls as a whole). Where trying would take longer than EFFORT allows, the
-larger depths stay: always good, by the argument of `sufficient`, but not least.
+Depths are good if the netlist, simulated beat by beat (beat_cycles.py), takes `interval` cycles a frame for ever, gives
+its first frame no later than with the sufficient depths, and cannot get stuck, however sources and sinks stall. Those
+of `fifo_depths` are good, and no FIFO can have a word less: the rate falls, the latency grows, or it gets stuck. A FIFO
+of no words is a wire, so a FIFO stands only where it is needed.
+
+One thing but speed asks for FIFOs: `ready` runs backwards through wires without a register, so at most READY_PATH
+blocks follow each other without a FIFO (but where a frame comes every cycle: such a core is one pipeline, which stalls
+as a whole). A FIFO that stands for this reason alone has one word.
+
+Where trying takes longer than EFFORT, or the netlist is too large to simulate, larger depths stay as they are: enough,
+by the argument of `sufficient`, and near the least for deep FIFOs, but not proven to be.
 """
 
 from __future__ import annotations
@@ -33,10 +38,6 @@ READY_PATH = 4
 EFFORT = 4_000_000
 """Beats that are simulated at most to find the least depths: some seconds."""
 
-TRIES = 6
-"""How often depths are doubled that turn out not to be good: the argument for them leaves out that a pipeline which has
-stood still keeps its gaps."""
-
 LONGEST_PERIOD = 64
 """Frames after which a netlist in its steady state repeats itself, at most."""
 
@@ -54,8 +55,10 @@ def sufficient(netlist: Netlist, interval: int) -> tuple[dict[str, int], dict[st
     """Depths that are enough, and of each the part that waits (the rest is for a pipeline that may have to stop).
 
     Outputs are due as early as they can come; every block then works as LATE as its readers allow, so that nothing is
-    kept longer than it must be. What a channel holds at most under that schedule must fit. Beats in the pipeline of a
-    block when it could be stalled are added, because the block cannot issue a step while its output waits.
+    kept longer than it must be. What a channel holds at most under that schedule must fit. The hardware works as early
+    as it can, and stops where a FIFO is full; so that it is never later than the schedule, a FIFO holds besides what a
+    pipeline may have issued and not yet written: then, whenever a machine stops before its next step is due, the
+    reader, which is not late either, makes room in time.
 
     With a beat of every tensor in every cycle (interval 1) nothing ever waits, and channels are wires; not so behind a
     fork, whose branches may meet again with different latencies.
@@ -73,24 +76,24 @@ def sufficient(netlist: Netlist, interval: int) -> tuple[dict[str, int], dict[st
         spread = frames - frames[0] - interval * np.arange(count)[:, None]
         late = np.maximum.accumulate(np.maximum(spread.max(axis=1), 0))
         due[channel.name] = (frames[0] + interval * np.arange(count)[:, None] + late[:, None]).ravel()
-    waiting: dict[str, int] = {}
+    written: dict[str, Int64] = {}
     for block in reversed(netlist.blocks):
-        outs, program = netlist.outputs_of[block.name], block.program
-        limits = np.minimum.reduce([due[c.name] - depths[c.name] for c in outs]) - program.latency
+        program = block.program
+        limits = np.minimum.reduce([due[c.name] - depths[c.name] for c in netlist.outputs_of[block.name]])
+        limits -= program.latency
         for channel, reads in zip(netlist.inputs_of[block.name], _latest_reads(program, limits, count), strict=True):
             due[channel.name] = reads
-        written = _latest_writes(program, limits, count) + program.latency
-        for channel in outs:
-            if depths[channel.name]:
-                held = np.arange(1, len(written) + 1) - np.searchsorted(due[channel.name], written, side="left")
-                waiting[channel.name] = int(held.max())
+        written[block.name] = _latest_writes(program, limits, count) + program.latency
+    waiting: dict[str, int] = {}
     for channel in netlist.channels:
         if depths[channel.name]:
             writer = channel.source[0]
-            while writer in forks:
-                writer = netlist.inputs_of[writer][0].source[0]
-            stopped = _in_flight(programs[writer]) if writer else 0
-            depths[channel.name] = max(2, waiting[channel.name] + stopped)
+            while writer in forks and (behind := netlist.inputs_of[writer][0].source[0]):
+                writer = behind  # through a wire, so that the copies are made when it writes
+            times = written[writer]
+            held = np.arange(1, len(times) + 1) - np.searchsorted(due[channel.name], times, side="left")
+            waiting[channel.name] = int(held.max())
+            depths[channel.name] = max(2, waiting[channel.name] + _in_flight(programs[writer]))
     return depths, waiting
 
 
@@ -143,10 +146,8 @@ class _Search:
     def least(self, depths: dict[str, int], waiting: Mapping[str, int]) -> dict[str, int]:
         """Good depths below these, of which none can be one less; the dearest FIFOs are the first to shrink."""
         bits = {c.name: c.width * depths[c.name] for c in self.netlist.channels if depths[c.name]}
-        for _ in range(TRIES):
-            if self.good(depths):
-                break
-            depths = {name: 2 * depth for name, depth in depths.items()}
+        if not self.good(depths):
+            return depths
         for name in sorted(bits, key=lambda name: -bits[name]):
             depths = self._shrink(depths, name, waiting[name])
         while True:
@@ -248,10 +249,6 @@ class _Search:
         return None
 
 
-def _guesses(waiting: int) -> tuple[int, ...]:
-    return (waiting, waiting - 1) if waiting > 2 else (0, 1)
-
-
 def _paces(netlist: Netlist) -> list[int]:
     """Cycles a frame on each channel: the steps of the slowest among the blocks that hang together with it."""
     part = {block.name: block.name for block in netlist.blocks}
@@ -268,8 +265,8 @@ def _paces(netlist: Netlist) -> list[int]:
     for block in netlist.blocks:
         paces[root(block.name)] = max(paces.get(root(block.name), 0), block.program.steps)
     for channel in netlist.channels:
-        ends = [name for name in (channel.source[0], channel.sink[0]) if name]
-        if ends and not all(ends):
-            paces[root(ends[0])] = max(paces[root(ends[0])], channel.beats)
+        block_name = channel.source[0] or channel.sink[0]
+        if block_name:
+            paces[root(block_name)] = max(paces[root(block_name)], channel.beats)
     ends = [(c.source[0] or c.sink[0], c.beats) for c in netlist.channels]
     return [paces[root(name)] if name else beats for name, beats in ends]
