@@ -160,7 +160,7 @@ def test_xnor_is_for_one_bit_only() -> None:
         assert Part("tree_adder", 3, {"bits": 3}) in parts
         assert op.program(kernel, kind).steps == op.program(Kernel(3, 4), kind).steps
     two_bits = TensorType.integer((37,), -1, 1)
-    assert {k.multiplier for k in op.choices(two_bits)} == {"booth", "dsp2", "dsp4", "lut"}
+    assert {k.multiplier for k in op.choices(two_bits)} == {"adders", "booth", "da4ml", "dsp2", "dsp4", "lut"}
     for ask in (op.program, op.params, op.parts):
         with pytest.raises(IntaglioError, match="weights of -1 and \\+1 with inputs of one bit"):
             ask(kernel, two_bits)

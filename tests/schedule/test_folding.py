@@ -114,8 +114,9 @@ def test_what_a_kernel_may_be_agrees_with_what_is_said(design: Design) -> None:
     assert len(found) > 1
     assert {(k.pe, k.simd, k.memory) for k in found} == {(2, 3, "bram")}
     node = design.graph.by_name["conv2"]
+    unrolled = {"adders", "da4ml"}  # not at these lanes
     assert {k.multiplier for k in found} == {
-        k.multiplier for k in node.op.choices(*design.graph.input_types(node)) if k.multiplier != "da4ml"
+        k.multiplier for k in node.op.choices(*design.graph.input_types(node)) if k.multiplier not in unrolled
     }
 
 
