@@ -17,7 +17,7 @@ from .share import WEIGHTS, Sharing
 from .summing import least_depth, total
 from .wiring import Wiring, outputs_of
 
-LARGE, HUGE = 4000, 12000
+LARGE, HUGE = 3000, 8000
 """Signed digits of a matrix from which on fewer plans are tried, and only one."""
 
 
@@ -29,7 +29,7 @@ class Plan:
     depth: int = 1
 
 
-PLANS = (Plan("overlap"), Plan("both"), Plan("overlap", 2), Plan("both", 2), Plan("overlap", 6), Plan("both", 6))
+PLANS = (Plan("both"), Plan("overlap"), Plan("both", 6), Plan("overlap", 6), Plan("both", 2), Plan("overlap", 2))
 
 
 def optimise(weight: Int64, bias: Int64, lo: Int64, hi: Int64) -> AdderGraph:

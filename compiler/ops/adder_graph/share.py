@@ -6,7 +6,7 @@ adder for both. Which one is taken first: the one that saves most bits of carry 
 
 The idea is that of R. Hartley, "Subexpression sharing in filters using canonic signed digit multipliers", 1996, and of
 the weighted choice of da4ml (2025). What is ours is how it is counted. Where a pair occurs is an AND of bit sets, so
-no count is kept up to date: a count that is too high is found out when its pair comes up (counts only fall).
+no count is kept up to date: one that is too high is found out when its pair comes up.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from ...ir import Array, Int64
 from .graph import NOTHING, Tap
 from .wiring import Wiring
 
-Term = tuple[int, int, int]
-"""node, bit, 1 if it is subtracted."""
-
 NODE_BITS, SHIFT_BITS = 24, 8
 HALF = 1 << (SHIFT_BITS - 2)
-"""A pair is a number: first node, second node, how many bits further the second is (plus HALF), is its sign another."""
+"""A term is a number: node, bit, is it subtracted. So is a pair: first node, second node, how many bits further the
+second is (plus 2 HALF), is its sign another.
+"""
 
 
 def csd(matrix: Int64) -> Iterator[tuple[int, Int64]]:
