@@ -27,8 +27,8 @@ ByHand = Mapping[str, Kernel | Sequence[Kernel]]
 STRATEGIES = ("auto", "adders", "da4ml")
 """How `solve` chooses: freely, or everything unrolled, products with constants being adder graphs of one kind."""
 
-MANY, ROUGH = 2000, 0.01
-"""From so many kernels on, intervals are searched to one per cent."""
+MANY, ROUGH = 2000, 0.04
+"""From so many kernels on, the interval found may be so much longer than the least: to prove that one takes minutes."""
 
 SHORTEST_FIFO = 2
 """Words of a FIFO that holds nothing but what is on its way; deeper ones are priced with the whole netlist."""

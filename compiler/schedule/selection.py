@@ -22,7 +22,10 @@ from ..ir import Kernel
 from .options import Choice, Edge, Floats, Options
 
 GAP = 1e-4
-"""Relative distance from the optimum at which large programs may stop."""
+"""Relative distance from the optimum at which a program may stop."""
+
+LARGE = {"mip_rel_gap": 0.05, "time_limit": 20.0}
+"""Of large programs: near an interval that hardly fits, the last per cents of cost would take minutes."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ class _Program:
         budget: Floats,
     ) -> None:
         self.budget = budget
+        self.limits = LARGE if options.tolerance else {"mip_rel_gap": GAP}
         self.columns: list[Floats] = []
         self.entries: list[tuple[int, int, float]] = []
         self.right: list[float] = []
@@ -172,7 +176,7 @@ class _Program:
             integrality=(np.arange(cost.shape[1]) < len(self.picks)) * int(whole),
             bounds=Bounds(0, cost_free.astype(float)),
             constraints=[LinearConstraint(equal, self.right, self.right), LinearConstraint(scaled, -np.inf, 1.0)],
-            options={"mip_rel_gap": GAP},
+            options=self.limits,
         )
         if result.x is None:
             return None

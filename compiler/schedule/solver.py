@@ -3,7 +3,7 @@
 Kernels and the converters between them are chosen by `selection.cheapest`: for a given interval its answer is optimal
 under the prices, with FIFOs of the least depth. The smallest interval that fits is found by bisection over the
 intervals that kernels have (what fits at one interval fits at any larger one); where a network is so large that the
-program takes seconds, to one per cent. The netlist is then elaborated and
+program takes long, to four per cent. The netlist is then elaborated and
 priced as it is, deep FIFOs included; where these take more than the program knew, the budget of the program shrinks by
 as much and it is asked again.
 """
@@ -138,18 +138,23 @@ class _Search:
             low = bisect_left(intervals, True, lo=low, key=lambda c: may_fit(self.choices, c, budget))
             if low == len(intervals):
                 break
+            low = min(self._later(intervals, low), len(intervals) - 1)
             netlist, more = self._build_cheapest(intervals[low], budget)
             if netlist is not None:
                 return netlist
             budget = np.maximum(budget - more, 0)
             if not more.any():
-                low = max(low + 1, bisect_left(intervals, intervals[low] * (1 + self.choices.tolerance)))
+                low = max(low + 1, self._later(intervals, low))
         raise IntaglioError(
             "not even the smallest design fits the budget",
             where="budget",
             other=self.excess(intervals[-1]),
             hint="prune more, use fewer bits, raise budget, or take a larger board",
         )
+
+    def _later(self, intervals: list[int], low: int) -> int:
+        """Where intervals begin that are longer by the tolerance: just above what may fit, a program takes longest."""
+        return bisect_left(intervals, intervals[low] * (1 + self.choices.tolerance))
 
     def at(self, interval: int) -> Netlist | None:
         """The cheapest design of at most that interval; None where none fits."""
