@@ -37,6 +37,9 @@ INPUT_BITS = 6
 JETS = ((64, 16), (32, 64), (32, 32), (5, 32))
 """(outputs, inputs) of the MLP that tags jets, 16-64-32-32-5."""
 
+MOST_WEIGHTS = 512
+"""Layers of more are not left to the synthesiser, which takes minutes for them, unless everything is asked for."""
+
 WAYS = ("da4ml's Verilog", "da4ml", "adders", "lut")
 
 
@@ -103,7 +106,7 @@ def bench_adders(path: Path | None = None, *, full: bool = False, folder: Path |
         at = folder or Path(scratch)
         at.mkdir(parents=True, exist_ok=True)
         chosen = matrices(path, full=full)
-        prepared = [_ways(matrix, f"m{index}", at / f"m{index}") for index, matrix in enumerate(chosen)]
+        prepared = [_ways(matrix, f"m{index}", at / f"m{index}", full=full) for index, matrix in enumerate(chosen)]
         cells = iter(synthesise_many([job for ways in prepared for _, job, _ in ways]))
         return [row for matrix, ways in zip(chosen, prepared, strict=True) for row in _rows(matrix, ways, cells)]
 
@@ -121,7 +124,7 @@ def _rows(matrix: Matrix, ways: Sequence[Way], cells: Iterable[Cells]) -> list[d
     return rows
 
 
-def _ways(matrix: Matrix, name: str, folder: Path) -> list[Way]:
+def _ways(matrix: Matrix, name: str, folder: Path, *, full: bool) -> list[Way]:
     folder.mkdir(parents=True)
     weight, count = matrix.weight, matrix.weight.shape[1]
     bias, lo, hi = np.zeros(len(weight), np.int64), np.zeros(count, np.int64), np.full(count, (1 << INPUT_BITS) - 1)
@@ -130,7 +133,9 @@ def _ways(matrix: Matrix, name: str, folder: Path) -> list[Way]:
         start = time.perf_counter()
         graph = SOLVERS[way](weight, bias, lo, hi)
         ways.append((way, *_ours(graph, f"{name}_{way}", folder, time.perf_counter() - start)))
-    return [*ways, ("lut", *_left_to_synthesis(weight, f"{name}_lut", folder))]
+    if weight.size <= MOST_WEIGHTS or full:
+        ways.append((WAYS[-1], *_left_to_synthesis(weight, f"{name}_lut", folder)))
+    return ways
 
 
 def _own_verilog(weight: Int64, lo: Int64, hi: Int64, name: str, folder: Path) -> tuple[SynthesisJob, dict[str, Any]]:
@@ -184,10 +189,13 @@ def _left_to_synthesis(weight: Int64, name: str, folder: Path) -> tuple[Synthesi
 
 
 def show(rows: Iterable[dict[str, Any]], console: Console) -> None:
-    table = Table("matrix", "what", "LUTs", "times", "FFs", "adders", "depth", "seconds to find")
+    """A line for each matrix: LUTs of each way, and how many times those of da4ml's own Verilog."""
+    lines: dict[str, dict[str, str]] = {}
     for row in rows:
-        more = (str(row.get(key, "")) for key in ("adders", "depth", "seconds"))
-        table.add_row(row["matrix"], row["what"], str(row["lut"]), f"{row['times']:.3f}", str(row["ff"]), *more)
+        lines.setdefault(row["matrix"], {})[row["what"]] = f"{row['lut']} ({row['times']:.3f})"
+    table = Table("matrix", *WAYS)
+    for name, found in lines.items():
+        table.add_row(name, *(found.get(way, "") for way in WAYS))
     console.print(table)
 
 

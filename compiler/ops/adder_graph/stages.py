@@ -1,7 +1,7 @@
 """Where registers lie in an adder graph: the shortest clock period that so many of them allow (ops/timing.py).
 
 Registers cut the graph into segments, from the operands' registers to the results'. Every node is as early as it can
-be: an adder makes one value of two, so the earlier it is, the fewer bits are registered.
+be, since an adder mostly makes one value of two that are not used again; where they are, it waits.
 """
 
 from __future__ import annotations
@@ -25,12 +25,41 @@ def segments(graph: AdderGraph, stages: int) -> list[int]:
             best, high = found, middle
         else:
             low = middle
-    return best
+    return _later(graph, best, stages)
 
 
 def stages_for(graph: AdderGraph, clock_mhz: float) -> int:
     """The fewest rows of registers that let everything between two of them happen in a clock cycle."""
     return max(_packed(graph, _delays(graph), room_ns(clock_mhz))[0], default=0)
+
+
+def _later(graph: AdderGraph, segment: list[int], stages: int) -> list[int]:
+    """Nodes in later segments where that takes fewer bits of registers, each before the first that reads it.
+
+    What is moved reads registers and is read from registers, so no way becomes longer.
+    """
+    placed = list(segment)
+    readers: list[list[int]] = [[] for _ in placed]
+    for node, a in enumerate(graph.adders, graph.inputs):
+        for operand in {a.left, a.right}:
+            readers[operand].append(node)
+    ends = {tap.node for tap in graph.outputs}
+
+    def last_use(operand: int, besides: int) -> int:
+        found = [placed[n] for n in readers[operand] if n != besides] + [stages] * (operand in ends)
+        return max(found, default=placed[operand])
+
+    for node in range(len(placed) - 1, graph.inputs - 1, -1):
+        a, bits = graph.adders[node - graph.inputs], graph.types[node].bits
+        latest = min([placed[n] - 1 for n in readers[node]] + [stages] * (node in ends), default=placed[node])
+        waits = [(graph.types[n].bits, max(last_use(n, node), placed[node])) for n in {a.left, a.right}]
+
+        def more(place: int, node: int = node, bits: int = bits, waits: list[tuple[int, int]] = waits) -> int:
+            """Bits of registers beyond those of today."""
+            return sum(b * max(place - last, 0) for b, last in waits) - bits * (place - placed[node])
+
+        placed[node] = min(range(placed[node], max(latest, placed[node]) + 1), key=lambda place: (more(place), place))
+    return placed
 
 
 def _packed(graph: AdderGraph, delays: list[float], period: float) -> tuple[list[int], float]:
