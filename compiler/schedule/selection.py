@@ -171,8 +171,9 @@ class _Program:
         scaled = cost[has] / self.budget[has][:, None]
         rows, columns, values = (np.array(part) for part in zip(*self.entries, strict=True))
         equal = coo_array((values, (rows, columns)), shape=(len(self.right), cost.shape[1])).tocsr()
+        shares = scaled.sum(axis=0)
         result = milp(
-            scaled.sum(axis=0),
+            shares / max(shares.max(initial=0.0), 1e-300),  # of a huge budget all shares are nothing to a solver
             integrality=(np.arange(cost.shape[1]) < len(self.picks)) * int(whole),
             bounds=Bounds(0, cost_free.astype(float)),
             constraints=[LinearConstraint(equal, self.right, self.right), LinearConstraint(scaled, -np.inf, 1.0)],

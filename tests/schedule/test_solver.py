@@ -106,6 +106,16 @@ def test_no_combination_of_kernels_is_cheaper_or_faster(graph: Graph) -> None:
                 assert got == pytest.approx(shares[allowed].min(), rel=2e-4)
 
 
+def test_a_huge_budget_changes_no_choice() -> None:
+    """What a network cost before it was carved is asked on a board without limits."""
+    found, budget = priced(chain()), np.array([53200.0, 106400, 220, 140, 0])
+    for interval in (2, 4, 12):
+        small, large = cheapest(found, interval, budget), cheapest(found, interval, budget * 1e6)
+        assert small is not None
+        assert large is not None
+        assert large.cost == pytest.approx(small.cost, rel=1e-3)
+
+
 def test_the_fastest_design_is_the_fastest_that_fits() -> None:
     """One cycle less does not fit; and what is chosen fits."""
     board, budget = "pynq-z2", 0.03
