@@ -231,7 +231,7 @@ def test_the_program_is_that_of_the_machine(
         holds_image = depth == kind.pixels * folds
         steps, reads, writes = rows_program(op, kernel, kind, everything if holds_image else depth, skips=fastest)
         assert steps == rows_program(op, kernel, kind, everything, skips=fastest)[0]  # more room would be no faster,
-        # less is, or stuck, or sends first; one that holds the image needs no room to be counted, whatever it could spare
+        # less is, or stuck, or sends first; one that holds the image counts no room, whatever it could spare
         slower, late, early = rows_program(op, kernel, kind, depth - 1, skips=fastest)
         assert depth == folds or holds_image or steps != slower or late[0] > early[0]
     assert (program.steps, program.reads[0].tolist(), program.writes.tolist()) == (steps, reads, writes)
