@@ -25,7 +25,9 @@ GAP = 1e-4
 """Relative distance from the optimum at which a program may stop."""
 
 LARGE = {"mip_rel_gap": 0.05, "time_limit": 20.0}
-"""Of large programs: near an interval that hardly fits, the last per cents of cost would take minutes."""
+"""Of large programs: near an interval that hardly fits, the last per cents of cost would take minutes. Where the time
+limit (in seconds) is what ends a search, a slower machine may choose a dearer design: fix it with its folding.toml.
+"""
 
 
 @dataclass(frozen=True)
