@@ -1,7 +1,7 @@
 """Resources of a netlist: the parts of its blocks and FIFOs, times prices. Instant; no tool runs.
 
 `price` gives the cost of a tuple of parts, `estimate` that of a whole netlist, block by block. Estimates are of the
-RTL as Yosys maps it; DSP, BRAM and URAM follow the device's rules (features.py), LUT and FF are fitted (prices.py).
+RTL as Yosys maps it; DSP, BRAM and URAM follow the device's rules (features/), LUT and FF are fitted (prices.py).
 """
 
 from __future__ import annotations

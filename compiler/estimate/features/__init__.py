@@ -1,0 +1,49 @@
+"""What of a part costs something: its features, which prices multiply, and what a device's rules fix exactly.
+
+`features` gives, for a part, numbers by "kind.feature": LUTs and flip-flops are linear in them, with prices fitted to
+Yosys runs. They follow how a LUT6 device builds the part (a ROM column takes a LUT per 64 words, a multiplier an adder
+cell per partial-product bit). `fixed` gives DSP slices, block RAMs and UltraRAMs, which are rules and not fits.
+
+A new kind of part needs one line in the `FEATURES` of one file here; kinds that are not there raise.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+from ...errors import IntaglioError
+from ...ir import Part
+from ..resources import Resources
+from . import arithmetic, memories, multipliers
+from .memories import URAM_SHAPE, block_rams, different_columns
+from .multipliers import SAVINGS, dsp_slices
+
+__all__ = ["KINDS", "SAVINGS", "block_rams", "different_columns", "dsp_slices", "features", "fixed"]
+
+_FEATURES = arithmetic.FEATURES | memories.FEATURES | multipliers.FEATURES
+
+KINDS = tuple(_FEATURES)
+"""Every kind of part that has a price."""
+
+
+def features(part: Part) -> dict[str, float]:
+    """Numbers by "kind.feature". Raises IntaglioError for an unknown kind of part."""
+    make = _FEATURES.get(part.kind)
+    if make is None:
+        raise IntaglioError(
+            f"no price for a part {part.kind!r}", hint="add its features to a file of estimate/features"
+        )
+    return {f"{part.kind}.{name}": float(value) for name, value in make(part.sizes).items() if value}
+
+
+def fixed(part: Part) -> Resources:
+    """DSP slices and block RAMs of ONE piece."""
+    if part.kind in {"rom_bram", "ram_bram"}:
+        return Resources(bram36=block_rams(part["depth"], part["width"]))
+    if part.kind == "ram_uram":
+        return Resources(uram=ceil(part["depth"] / URAM_SHAPE[0]) * ceil(part["width"] / URAM_SHAPE[1]))
+    if part.kind == "dsp_multiplier":
+        return Resources(dsp=dsp_slices(part["a"], part["b"]))
+    if part.kind == "packed_dsp":
+        return Resources(dsp=1)
+    return Resources()
