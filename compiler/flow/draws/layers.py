@@ -1,4 +1,4 @@
-"""Draws of the layers that multiply and accumulate."""
+"""Draws of the layers that multiply and accumulate in folds."""
 
 from __future__ import annotations
 
@@ -21,14 +21,9 @@ def _dense(rng: np.random.Generator, index: int) -> Draw:
     if index >= PLAIN_DENSE:
         return _binary_dense(rng, index)
     bits = between(rng, 1, 8)
-    if index % 4 == 3:  # unrolled, weights as constants
-        inputs, outputs = sized(rng, 3, 16), sized(rng, 1, 10)
-        x = tensor(rng, (inputs,))
-        kernel = Kernel(outputs, inputs, stages=stages_of(rng, inputs))
-    else:
-        inputs, outputs = sized(rng, 4, 96), sized(rng, 2, 32)
-        x = tensor(rng, (*((3,) if index % 3 == 0 else ()), inputs))
-        kernel = kernel_of(rng, outputs, inputs, x.bits * bits, index)
+    inputs, outputs = sized(rng, 4, 96), sized(rng, 2, 32)
+    x = tensor(rng, (*((3,) if index % 3 == 0 else ()), inputs))
+    kernel = kernel_of(rng, outputs, inputs, x.bits * bits, index)
     weight = _signs(rng, (outputs, inputs)) if bits == 1 else weights(rng, (outputs, inputs), bits)
     op = make("dense", weight=weight, bias=weights(rng, (outputs,), bits + 3))
     return op, _multiplying(op, kernel, x, bits, index), (x,)
@@ -50,8 +45,6 @@ def _multiplying(op: Op, kernel: Kernel, x: TensorType, bits: int, index: int) -
 def _binary_dense(rng: np.random.Generator, index: int) -> Draw:
     inputs, outputs = sized(rng, 8, 200), sized(rng, 4, 40)
     pe, simd = sized(rng, 1, outputs), sized(rng, 4, inputs)
-    if index % 4 == 3:  # unrolled
-        simd, pe = inputs, outputs = sized(rng, 8, 40), sized(rng, 2, 12)
     op = make("dense", weight=_signs(rng, (outputs, inputs)), bias=weights(rng, (outputs,), 6))
     kernel = Kernel(pe, simd, multiplier="xnor", stages=stages_of(rng, simd))
     return op, kernel, (_one_bit((inputs,), bipolar=index % 2 == 0),)
@@ -70,14 +63,10 @@ def _conv2d(rng: np.random.Generator, index: int) -> Draw:
     if index >= PLAIN_CONVOLUTIONS:
         return _special_conv2d(rng, index - PLAIN_CONVOLUTIONS)
     bits, size = between(rng, 1, 6), (1, 3, 3, 5)[between(rng, 0, 3)]
-    unrolled = index % 4 == 3
-    inputs, outputs = sized(rng, 1, 3 if unrolled else 20), sized(rng, 2, 6 if unrolled else 24)
+    inputs, outputs = sized(rng, 1, 20), sized(rng, 2, 24)
     side = between(rng, size, 14)
     x = tensor(rng, (side, side + between(rng, 0, 3), inputs))
-    if unrolled:
-        kernel = Kernel(outputs, inputs, stages=between(rng, 1, 3))
-    else:
-        kernel = kernel_of(rng, outputs, inputs, x.bits * bits, index)
+    kernel = kernel_of(rng, outputs, inputs, x.bits * bits, index)
     pad, shape = between(rng, 0, size // 2), (outputs, size, size, inputs)
     op = make(
         "conv2d",
@@ -86,9 +75,6 @@ def _conv2d(rng: np.random.Generator, index: int) -> Draw:
         stride=(1, 1) if index % 3 else (min(2, size), min(2, size)),
         padding=(pad,) * 4,
     )
-    options = list(op.kernels(x)) if unrolled and type(op).kernels is not Op.kernels else []
-    if options:  # the most parallel kernel that it has
-        kernel = max(options, key=lambda k: (k.pe * k.simd, k.pe))
     return op, _multiplying(op, kernel, x, bits, index), (x,)
 
 
