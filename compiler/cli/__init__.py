@@ -1,0 +1,22 @@
+"""The command line. Every command takes --json and --config; mistakes are one message and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.markup import escape
+
+from ..errors import IntaglioError
+from . import designs, networks, others  # each registers its commands with the application
+from .app import app, err
+
+__all__ = ["app", "designs", "main", "networks", "others"]
+
+
+def main() -> None:
+    """The `intaglio` command: exit code 0, or 2 with one message."""
+    try:
+        app()
+    except IntaglioError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        sys.exit(2)
