@@ -1,20 +1,16 @@
-"""Draws of fully unrolled layers as adder graphs: registers in every place and in few."""
+"""Draws of fully unrolled layers as adder graphs, ours and da4ml's: registers in every place and in few."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ...ir import Kernel
-from .common import Draw, Drawer, between, make, sized, tensor, weights
+from .common import Draw, Drawer
+from .unrolled import unrolled_conv2d, unrolled_dense
 
 
 def _adders(rng: np.random.Generator, index: int) -> Draw:
-    bits, inputs, outputs = between(rng, 2, 7), sized(rng, 3, 14), sized(rng, 2, 12)
-    x = tensor(rng, (inputs,))
-    bias = weights(rng, (outputs,), bits + 3) * (index % 3 > 0)
-    op = make("dense", weight=weights(rng, (outputs, inputs), bits), bias=bias)
-    stages = 1 + between(rng, 0, (inputs - 1).bit_length())
-    return op, Kernel(outputs, inputs, multiplier="adders", stages=stages), (x,)
+    draw = unrolled_conv2d if index % 3 == 2 else unrolled_dense
+    return draw(rng, index, "da4ml" if index % 6 == 4 else "adders", 0.17)
 
 
-DRAWS: dict[str, tuple[int, Drawer]] = {"adders": (10, _adders)}
+DRAWS: dict[str, tuple[int, Drawer]] = {"adders": (30, _adders)}
