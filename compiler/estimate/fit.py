@@ -1,70 +1,81 @@
-"""Prices from measurements: non-negative least squares on relative errors."""
+"""Prices from measurements: least squares on relative errors, robust, no price negative.
+
+`fit` weighs a module that is predicted badly down (iteratively reweighted, Huber's loss: P. J. Huber, "Robust
+estimation of a location parameter", 1964), so that what no feature describes does not spoil the prices of what some
+do. With a `prior`, prices stay near it unless the measurements say otherwise (a ridge): that is how operators with few
+modules share what the others have shown.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import lsq_linear
 
 Floats = npt.NDArray[np.float64]
 
 FLOOR = 20.0
 """Cells below which an absolute error counts, not a relative one: nobody minds 3 LUTs of 5."""
 
+KNEE = 0.04
+"""The relative error from which on a module counts linearly and no longer squared."""
 
-def nnls(matrix: Floats, target: Floats) -> Floats:
-    """argmin ||matrix @ x - target|| with x >= 0, by Lawson and Hanson's active set."""
-    solution = np.zeros(matrix.shape[1])
-    free = np.zeros(len(solution), bool)
-    barred = np.zeros(len(solution), bool)  # columns that rounding alone let in: not again before something changes
-    tolerance = 1e-10 * float(np.abs(matrix.T @ target).max(initial=1.0))
-    for _ in range(20 * len(solution) + 20):
-        gradient = np.where(free | barred, -np.inf, matrix.T @ (target - matrix @ solution))
-        best = int(np.argmax(gradient))
-        if gradient[best] <= tolerance:
-            break
-        free[best] = True
-        before = solution
-        while free.any():
-            trial = np.zeros(len(solution))
-            trial[free] = np.linalg.lstsq(matrix[:, free], target, rcond=None)[0]
-            falling = free & (trial <= 0)
-            if not falling.any():
-                solution = trial
-                break
-            gap = np.maximum(solution - trial, 1e-300)
-            solution = solution + float((solution / gap)[falling].min()) * (trial - solution)
-            free &= solution > 1e-12
-            solution = np.where(free, solution, 0.0)
-        if np.array_equal(before, solution):
-            barred[best] = True
-        else:
-            barred[:] = False
-    return solution
+NOISE = 0.05
+"""The relative error that a module is expected to be left with: how much one module says against a prior."""
+
+LEAST_PRICE = 0.1
+"""Prices below this differ from their prior by as much as this one would."""
+
+ROUNDS = 6
+"""Reweightings: the prices stand after four or five."""
 
 
-def fit(rows: Sequence[dict[str, float]], measured: Sequence[float], savings: Collection[str] = ()) -> dict[str, float]:
+def fit(
+    rows: Sequence[Mapping[str, float]],
+    measured: Sequence[float],
+    savings: Collection[str] = (),
+    *,
+    prior: Mapping[str, float] | None = None,
+    spread: float = 0.0,
+) -> dict[str, float]:
     """Price by feature, such that each row's features times prices come near its measured value, relatively.
 
-    Prices are not negative, but for the features in `savings`, which may be of either sign.
+    Args:
+        rows: what each module has of each feature.
+        measured: its cells.
+        savings: features whose price may be negative.
+        prior: prices to stay near.
+        spread: by how much of itself a price is expected to differ from the prior.
     """
     if not rows:
         return {}
     names = sorted({name for row in rows for name in row})
-    signs = [(name, sign) for name in names for sign in ((1.0, -1.0) if name in savings else (1.0,))]
-    matrix = np.array([[sign * row.get(name, 0.0) for name, sign in signs] for row in rows]).reshape(-1, len(signs))
+    matrix = np.array([[row.get(name, 0.0) for name in names] for row in rows]).reshape(-1, len(names))
     target = np.asarray(measured, np.float64)
-    weight = 1.0 / np.maximum(target, FLOOR)
-    scale = np.maximum(np.abs(matrix * weight[:, None]).max(axis=0, initial=0.0), 1e-12)
-    found = nnls(matrix * weight[:, None] / scale, target * weight) / scale
-    prices = dict.fromkeys(names, 0.0)
-    for (name, sign), price in zip(signs, found, strict=True):
-        prices[name] += sign * float(price)
-    return {name: round(price, 4) for name, price in prices.items()}
+    pull = before = np.zeros(len(names))
+    if prior is not None:
+        before = np.array([prior.get(name, 0.0) for name in names])
+        pull = NOISE / (spread * np.maximum(np.abs(before), LEAST_PRICE))
+    lowest = np.array([-np.inf if name in savings else 0.0 for name in names])
+    relative = 1.0 / np.maximum(target, FLOOR)
+    weight, prices = relative, np.zeros(len(names))
+    for _ in range(ROUNDS):
+        prices = _solve(matrix * weight[:, None], target * weight, lowest, before, pull)
+        missed = np.abs(matrix @ prices - target) * relative
+        weight = relative / np.sqrt(np.maximum(missed / KNEE, 1.0))
+    return {name: round(float(price), 4) for name, price in zip(names, prices, strict=True)}
 
 
-def predict(row: dict[str, float], prices: dict[str, float]) -> float:
+def _solve(matrix: Floats, target: Floats, lowest: Floats, prior: Floats, pull: Floats) -> Floats:
+    if pull.any():
+        matrix, target = np.vstack([matrix, np.diag(pull)]), np.concatenate([target, pull * prior])
+    scale = np.maximum(np.abs(matrix).max(axis=0, initial=0.0), 1e-12)
+    return np.asarray(lsq_linear(matrix / scale, target, bounds=(lowest, np.inf)).x, np.float64) / scale
+
+
+def predict(row: Mapping[str, float], prices: Mapping[str, float]) -> float:
     return sum(value * prices.get(name, 0.0) for name, value in row.items())
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..ops.links import Fifo
+
 if TYPE_CHECKING:
     from ..ir import Parts
     from ..ops.netlist import Netlist
@@ -71,11 +73,11 @@ KINDS = tuple(f.name for f in fields(Resources))
 """The names of the resources, in the order of every table."""
 
 
-def price(parts: Parts, prices: Prices) -> Resources:
-    """What these parts cost together."""
+def price(parts: Parts, prices: Prices, operator: str = "") -> Resources:
+    """What these parts cost together, in an operator or link of that name."""
     lut = ff = dsp = bram36 = uram = 0.0
     for part in parts:
-        one = prices.unit(part)
+        one = prices.unit(part, operator)
         lut += part.count * one.lut
         ff += part.count * one.ff
         dsp += part.count * one.dsp
@@ -123,8 +125,8 @@ class Estimate:
 def estimate(netlist: Netlist, prices: Prices) -> Estimate:
     """What a netlist costs, block by block and FIFO by FIFO."""
     return Estimate(
-        {block.name: price(block.parts, prices) for block in netlist.blocks},
-        {channel.name: price(channel.parts, prices) for channel in netlist.channels},
+        {block.name: price(block.parts, prices, block.template) for block in netlist.blocks},
+        {channel.name: price(channel.parts, prices, Fifo.template) for channel in netlist.channels},
         {block.name: block.program.steps for block in netlist.blocks},
         {block.name: block.template for block in netlist.blocks},
     )

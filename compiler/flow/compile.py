@@ -16,7 +16,7 @@ from ..estimate.prices import load_prices
 from ..estimate.resources import Resources, price
 from ..estimate.resources import estimate as estimate_resources
 from ..frontend.finn_folding import read_finn_folding
-from ..ir import Graph, verify
+from ..ir import Graph, Parts, verify
 from ..ops.netlist import Netlist
 from ..passes.choose_requantisers import choose_requantisers
 from ..schedule.folding import Folding, as_folding, kernels_by_hand, read_folding, with_depths_by_hand
@@ -75,10 +75,11 @@ def compile(  # noqa: A001  the product's verb
     def chosen(source: Graph) -> Graph:
         return replace(verify(choose_requantisers(verify(source))), notes=source.notes)
 
+    def priced(parts: Parts, operator: str) -> Resources:
+        return price(parts, prices, operator)
+
     def solved(source: Graph, capacity: Resources, **demands: Any) -> Netlist:
-        return solve(
-            source, lambda parts: price(parts, prices), total, capacity, clock_mhz=clock, strategy=strategy, **demands
-        )
+        return solve(source, priced, total, capacity, clock_mhz=clock, strategy=strategy, **demands)
 
     given, capacity = chosen(graph), target.capacity * budget
     by_hand = _folding(folding, given)

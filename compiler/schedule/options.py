@@ -19,7 +19,8 @@ from ..ir import Graph, Kernel, Node, Parts, TensorType
 from ..ops.links import Fifo, Fork, Width
 
 Floats = npt.NDArray[np.float64]
-Price = Callable[[Parts], Resources]
+Price = Callable[[Parts, str], Resources]
+"""What parts cost in the operator or link of a name."""
 
 ByHand = Mapping[str, Kernel | Sequence[Kernel]]
 """The kernels, one or more, that a node may have, by its name."""
@@ -86,11 +87,11 @@ class Options:
         key = kind, issues, reads
         if key not in self._links:
             if issues == reads:
-                found = 0, _vector(self.price(Fifo(issues * kind.bits, SHORTEST_FIFO).parts()))
+                found = 0, _fifo(self.price, issues * kind.bits)
             else:
                 width = Width(kind, issues, reads)
-                fifos = [Fifo(lanes * kind.bits, SHORTEST_FIFO).parts() for lanes in (issues, reads)]
-                found = width.steps, _vector(self.price((*width.parts(), *fifos[0], *fifos[1])))
+                fifos = _fifo(self.price, issues * kind.bits) + _fifo(self.price, reads * kind.bits)
+                found = width.steps, _vector(self.price(width.parts(), width.template)) + fifos
             self._links[key] = found
         return self._links[key]
 
@@ -138,13 +139,13 @@ def _choices(graph: Graph, node: Node, price: Price, clock_mhz: float, strategy:
         if copies < 2:
             return np.zeros(len(tuple(Resources())))
         if lanes not in forks:
-            parts = Fork(out, lanes, copies).parts(), Fifo(lanes * out.bits, SHORTEST_FIFO).parts()
-            forks[lanes] = _vector(price((*parts[0], *parts[1])))
+            link = Fork(out, lanes, copies)
+            forks[lanes] = _vector(price(link.parts(), link.template)) + _fifo(price, lanes * out.bits)
         return forks[lanes]
 
     def choice(kernel: Kernel) -> Choice:
         reads, issues = op.lanes(kernel, *ins)
-        cost = _vector(price(op.parts(kernel, *ins))) + fork(issues)
+        cost = _vector(price(op.parts(kernel, *ins), op.name)) + fork(issues)
         return Choice(kernel, reads, issues, op.steps(kernel, *ins), cost)
 
     if node.name in fixed:
@@ -185,6 +186,10 @@ def _front(group: list[Choice]) -> list[Choice]:
 
 def _readers(graph: Graph, name: str) -> int:
     return len(graph.consumers[name]) + sum(output == name for output in graph.outputs)
+
+
+def _fifo(price: Price, width: int) -> Floats:
+    return _vector(price(Fifo(width, SHORTEST_FIFO).parts(), Fifo.template))
 
 
 def _vector(resources: Resources) -> Floats:

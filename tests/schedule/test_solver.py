@@ -52,7 +52,7 @@ def diamond() -> Graph:
 
 
 def priced(graph: Graph) -> Options:
-    return options(graph, lambda parts: price(parts, PRICES), clock_mhz=100)
+    return options(graph, lambda parts, operator: price(parts, PRICES, operator), clock_mhz=100)
 
 
 def every_design(found: Options) -> list[tuple[int, np.ndarray]]:
@@ -175,7 +175,7 @@ def test_unrolled_strategies_take_the_fastest_kernel_of_every_node() -> None:
 def solved(fixed: dict[str, Kernel], **demands: Any) -> Netlist:
     return solve(
         choose_requantisers(multilayer_perceptron()),
-        lambda parts: price(parts, PRICES),
+        lambda parts, operator: price(parts, PRICES, operator),
         lambda netlist: estimate(netlist, PRICES).total,
         Resources(1e6, 1e6, 1e3, 1e3, 0),
         clock_mhz=100,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ...ir import Part, Parts
 
@@ -17,6 +18,8 @@ class Fifo:
 
     width: int
     depth: int
+
+    template: ClassVar[str] = "fifo"
 
     @property
     def in_block(self) -> bool:
