@@ -125,28 +125,32 @@ def specimen(kind: str, index: int) -> Specimen | None:
 def _fifo(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
     from ..ops.links import Fifo
 
-    width, depth = sized(rng, 1, 100), sized(rng, 2, 300)
+    width, depth = sized(rng, 4, 300), sized(rng, 2, 64) if rng.random() < 0.6 else sized(rng, 65, 2048)
     return Fifo(width, depth), f"{depth} x {width}", (("WIDTH", width), ("DEPTH", depth))
 
 
 def _width(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
     from ..ops.links import Width
 
-    x = tensor(rng, (3, sized(rng, 2, 40)))
-    narrow, wide = sized(rng, 1, min(x.channels, 12)), sized(rng, 1, min(x.channels, 24))
-    return Width(x, narrow, wide), f"{x.dtype}x{x.channels}, {narrow} to {wide}", ()
+    x = tensor(rng, (3, sized(rng, 16, 128)))
+    narrow = sized(rng, 1, x.channels // 2)
+    wide = sized(rng, narrow + 1, x.channels)
+    if rng.random() < 0.5:  # one divides the other, as solvers like it
+        wide = narrow * max(2, wide // narrow)
+    lanes = (narrow, wide) if rng.random() < 0.5 else (wide, narrow)
+    return Width(x, *lanes), f"{x.dtype}x{x.channels}, {lanes[0]} to {lanes[1]}", ()
 
 
 def _fork(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
     from ..ops.links import Fork
 
-    x, copies = tensor(rng, (3, 8)), between(rng, 2, 4)
-    return Fork(x, 4, copies), f"{copies} copies", ()
+    x, copies = tensor(rng, (3, sized(rng, 2, 32))), between(rng, 2, 8)
+    return Fork(x, sized(rng, 1, x.channels), copies), f"{copies} copies", ()
 
 
 _LINKS = {"fifo": _fifo, "width": _width, "fork": _fork}
 
-COUNTS = {**{kind: count for kind, (count, _) in DRAWS.items()}, "fifo": 12, "width": 8, "fork": 2}
+COUNTS = {**{kind: count for kind, (count, _) in DRAWS.items()}, "fifo": 40, "width": 30, "fork": 8}
 """How many of each kind are measured."""
 
 assert ops is not None  # importing it registers the operators
