@@ -1,4 +1,4 @@
-"""Draws of the operators of two or more inputs, and of those whose constants differ by position."""
+"""Draws of the operators of two inputs."""
 
 from __future__ import annotations
 
@@ -6,57 +6,48 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...ir import TensorType
-from .common import Draw, Drawer, accumulators, between, lanes_of, make, sized, tensor
+from ...ir import Kernel, TensorType
+from .budget import activations, lanes_and_channels, layer_sums, with_stages
+from .common import Draw, Drawer, make, sized
 
 
-def _pair(rng: np.random.Generator, index: int) -> tuple[TensorType, TensorType]:
-    """Equal shapes, then a gate of one pixel, then one of one channel."""
-    shape = (between(rng, 2, 5), sized(rng, 2, 40))
-    second = (shape, shape[1:], (shape[0], 1))[index % 3]
-    return tensor(rng, shape), tensor(rng, second)
+def _pair(
+    rng: np.random.Generator, index: int, each: Callable[[int, int], float], sums: int = 2
+) -> tuple[int, TensorType, TensorType]:
+    """Lanes and two inputs: every fifth time the second is a gate of one pixel, every fifth one of one channel.
+
+    each: LUTs of a lane, by the bits of both. They are activations; every fourth time the first `sums` are sums.
+    """
+    form = (0, 0, 1, 0, 2)[index % 5]
+    a, b = (layer_sums(rng, (1,)) if index % 4 == 3 and k < sums else activations(rng, (1,)) for k in range(2))
+    lanes, channels = lanes_and_channels(rng, each(a.bits, b.bits))
+    side = sized(rng, 2, 32)
+    whole = (side, side, channels)
+    shapes = whole, (whole, (1, 1, channels), (side, side, 1))[form]
+    a, b = (TensorType.integer(shape, x.lo[0], x.hi[0]) for shape, x in zip(shapes, (a, b), strict=True))
+    return lanes, a, b
 
 
-def _pairwise(name: str) -> Callable[[np.random.Generator, int], Draw]:
+def _pairwise(name: str, each: float) -> Callable[[np.random.Generator, int], Draw]:
     def draw(rng: np.random.Generator, index: int) -> Draw:
-        a, b = _pair(rng, index)
+        lanes, a, b = _pair(rng, index, lambda a, b: each * max(a, b))
         op = make(name)
-        return op, lanes_of(op, rng, sized(rng, 1, min(a.channels, 24)), a, b), (a, b)
+        return op, with_stages(rng, op, Kernel(lanes, lanes), a, b), (a, b)
 
     return draw
 
 
 def _multiply(rng: np.random.Generator, index: int) -> Draw:
-    a, b = _pair(rng, index)
-    if index % 4 == 3:
-        a = accumulators(rng, a.shape)
+    lanes, a, b = _pair(rng, index, lambda a, b: 1.2 * a * b, sums=1)
     op = make("multiply")
-    lanes = sized(rng, 1, max(1, min(a.channels, 500 // (a.bits * b.bits))))
-    return op, lanes_of(op, rng, lanes, a, b), (a, b)
-
-
-def _concat(rng: np.random.Generator, index: int) -> Draw:
-    count, pixels, common = between(rng, 2, 3), between(rng, 1, 4), (1, 2, 4)[between(rng, 0, 2)]
-    ins = tuple(tensor(rng, (pixels, common * sized(rng, 1, 8))) for _ in range(count))
-    op = make("concat", count=count)
-    return op, lanes_of(op, rng, sized(rng, 1, sum(x.channels for x in ins)), *ins), ins
-
-
-def _position_affine(rng: np.random.Generator, index: int) -> Draw:
-    x = tensor(rng, (between(rng, 2, 6), between(rng, 2, 6), sized(rng, 1, 24)))
-    whole, plane, channels = x.shape, (*x.shape[:2], 1), (1, 1, x.channels)
-    shapes = ((plane, channels), (whole, whole), (plane, plane), (channels, whole))[index % 4]
-    reach = 1 << between(rng, 2, 7)
-    multiplier, addend = (rng.integers(-reach, reach, size=shape) for shape in shapes)
-    op = make("position_affine", multiplier=multiplier, addend=addend)
-    return op, lanes_of(op, rng, sized(rng, 1, max(1, min(x.channels, 60 // x.bits))), x), (x,)
+    kernel = Kernel(lanes, lanes, multiplier="dsp" if index % 6 == 5 else "lut")
+    return op, with_stages(rng, op, kernel, a, b), (a, b)
 
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
-    "subtract": (3, _pairwise("subtract")),
-    "multiply": (8, _multiply),
-    "maximum": (3, _pairwise("maximum")),
-    "minimum": (3, _pairwise("minimum")),
-    "concat": (5, _concat),
-    "position_affine": (6, _position_affine),
+    "add": (14, _pairwise("add", 1.3)),
+    "subtract": (14, _pairwise("subtract", 1.3)),
+    "multiply": (25, _multiply),
+    "maximum": (14, _pairwise("maximum", 2.2)),
+    "minimum": (14, _pairwise("minimum", 2.2)),
 }
