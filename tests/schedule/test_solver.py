@@ -71,8 +71,8 @@ def every_design(found: Options) -> list[tuple[int, np.ndarray]]:
             reads, issues = node.op.lanes(kernel, *ins)
             like = next((c for c in known.values() if c.issues == issues), None)
             if like is not None:  # what a fork behind it costs depends on its lanes alone
-                fork = like.cost - np.array(tuple(price_of(node.op.parts(like.kernel, *ins))))
-            cost = np.array(tuple(price_of(node.op.parts(kernel, *ins)))) + fork
+                fork = like.cost - np.array(tuple(price_of(node.op.parts(like.kernel, *ins), node.op.name)))
+            cost = np.array(tuple(price_of(node.op.parts(kernel, *ins), node.op.name))) + fork
             listed[-1].append(Choice(kernel, reads, issues, node.op.steps(kernel, *ins), cost))
     place = {node.name: index for index, node in enumerate(graph.nodes)}
     designs = []
