@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from ..ops.links import Fifo
+from ..ops.links import Fifo, Frame
 
 if TYPE_CHECKING:
     from ..ir import Parts
@@ -88,10 +88,14 @@ def price(parts: Parts, prices: Prices, operator: str = "") -> Resources:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Resources by block and by channel (its FIFO). `steps` and `nodes` repeat, by block, what tables show beside."""
+    """Resources by block, by channel (its FIFO) and by port (its frame counter).
+
+    `steps` and `nodes` repeat, by block, what tables show beside.
+    """
 
     blocks: Mapping[str, Resources]
     channels: Mapping[str, Resources]
+    ports: Mapping[str, Resources]
     steps: Mapping[str, int]
     nodes: Mapping[str, str]
 
@@ -101,19 +105,20 @@ class Estimate:
 
     @cached_property
     def total(self) -> Resources:
-        return sum(self.blocks.values(), self.fifos)
+        return sum((*self.blocks.values(), *self.ports.values()), self.fifos)
 
     def table(self, board: Board | None = None) -> list[dict[str, Any]]:
-        """Rows for people and files: each block, all FIFOs together, the total.
+        """Rows for people and files: each block, all FIFOs together, the frame counters of all ports, the total.
 
-        Keys: name, kind (the template), lut, ff, dsp, bram36, uram, steps (None for the last two rows) and, for a
+        Keys: name, kind (the template), lut, ff, dsp, bram36, uram, steps (None for the last three rows) and, for a
         board, share: how much is used of the resource of which the row uses most.
         """
         rows = [
             {"name": name, "kind": self.nodes[name], **used.rounded(), "steps": self.steps[name], "used": used}
             for name, used in self.blocks.items()
         ]
-        for name, used in (("FIFOs", self.fifos), ("total", self.total)):
+        ports = sum(self.ports.values(), Resources())
+        for name, used in (("FIFOs", self.fifos), ("ports", ports), ("total", self.total)):
             rows.append({"name": name, "kind": "", **used.rounded(), "steps": None, "used": used})
         for row in rows:
             used = row.pop("used")
@@ -126,7 +131,8 @@ def estimate(netlist: Netlist, prices: Prices) -> Estimate:
     """What a netlist costs, block by block and FIFO by FIFO."""
     return Estimate(
         {block.name: price(block.parts, prices, block.template) for block in netlist.blocks},
-        {channel.name: price(channel.parts, prices, Fifo.template) for channel in netlist.channels},
+        {channel.name: price(channel.fifo.parts(), prices, Fifo.template) for channel in netlist.channels},
+        {name: price(frame.parts(), prices, Frame.template) for name, frame in netlist.frames.items()},
         {block.name: block.program.steps for block in netlist.blocks},
         {block.name: block.template for block in netlist.blocks},
     )

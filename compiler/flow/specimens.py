@@ -19,6 +19,7 @@ import numpy as np
 from .. import ops
 from ..codegen.env import environment, render
 from ..ir import Op, Parts
+from ..ops.links import Fifo, Fork, Frame, Width
 from .draws import DRAWS, Draw
 from .draws.common import between, sized, tensor
 
@@ -32,15 +33,21 @@ def library() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Specimen:
-    """One module: where its parts and its RTL come from. `dsp` says whether its multipliers may become DSP slices."""
+    """One module: where its parts and its RTL come from.
+
+    `operator` is the name of its template, whose prices hold for it; `dsp` says whether its multipliers may become DSP
+    slices; `of_library` names the library's module that it is, with these parameters.
+    """
 
     kind: str
     index: int
+    operator: str
     text: str
     dsp: bool
     make_parts: Callable[[], Parts]
     make_rtl: Callable[[], str]
     parameters: tuple[tuple[str, int], ...] = ()
+    of_library: str = ""
 
     @property
     def name(self) -> str:
@@ -48,7 +55,7 @@ class Specimen:
 
     @property
     def module(self) -> str:
-        return "intaglio_fifo" if self.kind == "fifo" else self.name
+        return self.of_library or self.name
 
     @cached_property
     def parts(self) -> Parts:
@@ -99,10 +106,12 @@ def specimen(kind: str, index: int) -> Specimen | None:
     """Specimen number `index` of a kind; None where that kind cannot be built."""
     if kind in _LINKS:
         link, text, parameters = _LINKS[kind](_generator(kind, index))
-        if kind == "fifo":
-            return Specimen(kind, index, text, False, link.parts, lambda: library()["intaglio_fifo"], parameters)
+        if parameters:
+            return of_library(link, parameters, text, kind, index)
         source, name = f"rtl/{link.template}.sv.j2", f"{kind}_{index}"
-        return Specimen(kind, index, text, False, link.parts, lambda: render(source, **link.params(), module=name))
+        return Specimen(
+            kind, index, link.template, text, False, link.parts, lambda: render(source, **link.params(), module=name)
+        )
     op, kernel, ins = draw(kind, index)
     if type(op).params is Op.params:
         return None
@@ -112,6 +121,7 @@ def specimen(kind: str, index: int) -> Specimen | None:
     return Specimen(
         kind,
         index,
+        op.name,
         f"{op!r} on {types}, {choices}",
         kernel.multiplier.startswith("dsp"),
         lambda: op.parts(kernel, *ins),
@@ -119,19 +129,24 @@ def specimen(kind: str, index: int) -> Specimen | None:
     )
 
 
+def of_library(
+    link: Fifo | Frame, parameters: tuple[tuple[str, int], ...], text: str, kind: str = "", index: int = 0
+) -> Specimen:
+    """A FIFO or the frame counter of a port: the library's module of that name."""
+    module = f"intaglio_{link.template}"
+    kind = kind or link.template
+    return Specimen(kind, index, link.template, text, False, link.parts, lambda: library()[module], parameters, module)
+
+
 # ---- links ---------------------------------------------------------------------------------------------------------
 
 
 def _fifo(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
-    from ..ops.links import Fifo
-
     width, depth = sized(rng, 4, 300), sized(rng, 2, 64) if rng.random() < 0.6 else sized(rng, 65, 2048)
     return Fifo(width, depth), f"{depth} x {width}", (("WIDTH", width), ("DEPTH", depth))
 
 
 def _width(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
-    from ..ops.links import Width
-
     x = tensor(rng, (3, sized(rng, 16, 128)))
     narrow = sized(rng, 1, x.channels // 2)
     wide = sized(rng, narrow + 1, x.channels)
@@ -142,15 +157,18 @@ def _width(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], .
 
 
 def _fork(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
-    from ..ops.links import Fork
-
     x, copies = tensor(rng, (3, sized(rng, 2, 32))), between(rng, 2, 8)
     return Fork(x, sized(rng, 1, x.channels), copies), f"{copies} copies", ()
 
 
-_LINKS = {"fifo": _fifo, "width": _width, "fork": _fork}
+def _frame(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
+    beats = sized(rng, 2, 100_000)
+    return Frame(beats), f"{beats} beats", (("BEATS", beats),)
 
-COUNTS = {**{kind: count for kind, (count, _) in DRAWS.items()}, "fifo": 40, "width": 30, "fork": 8}
+
+_LINKS = {"fifo": _fifo, "width": _width, "fork": _fork, "frame": _frame}
+
+COUNTS = {**{kind: count for kind, (count, _) in DRAWS.items()}, "fifo": 40, "width": 30, "fork": 8, "frame": 8}
 """How many of each kind are measured."""
 
 assert ops is not None  # importing it registers the operators

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import IntaglioError
 from ..ir import Graph, Kernel, Parts, Program, TensorType
 from ..ir.schedule import Schedule
-from .links import Fifo, Fork, Width
+from .links import Fifo, Fork, Frame, Width
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Channel:
         return self.kind.pixels * -(-self.kind.channels // self.lanes)
 
     @property
-    def parts(self) -> Parts:
-        return Fifo(self.width, self.depth).parts()
+    def fifo(self) -> Fifo:
+        return Fifo(self.width, self.depth)
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,11 @@ class Netlist:
     def outputs_of(self) -> dict[str, tuple[Channel, ...]]:
         """The channels out of each block, by port; under "" those that come in through the border, by input."""
         return {n: self._sorted(lambda c: c.source, n) for n in ("", *(b.name for b in self.blocks))}
+
+    @cached_property
+    def frames(self) -> dict[str, Frame]:
+        """The frame counter of every port of the core, by the name of its channel."""
+        return {c.name: Frame(c.beats) for c in self.channels if not c.source[0] or not c.sink[0]}
 
     def _sorted(self, end: Callable[[Channel], tuple[str, int]], name: str) -> tuple[Channel, ...]:
         return tuple(sorted((c for c in self.channels if end(c)[0] == name), key=lambda c: end(c)[1]))

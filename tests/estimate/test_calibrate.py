@@ -13,7 +13,8 @@ from intaglio.estimate.features import features
 from intaglio.estimate.fit import FLOOR
 from intaglio.estimate.prices import Prices, load_prices
 from intaglio.estimate.resources import price
-from intaglio.flow.calibrate import calibrate, read_table
+from intaglio.flow.calibrate import calibrate
+from intaglio.flow.measure import read_table
 from intaglio.flow.specimens import Specimen, specimen, specimens
 from intaglio.toolchain.yosys import Cells, SynthesisJob, synthesise_many, version
 
@@ -114,7 +115,7 @@ def test_the_prices_come_from_yosys_runs_on_our_modules() -> None:
     assert len(rows) >= prices.made_by["modules"] >= 100
     report = json.loads((table.parent / "errors_xc7.json").read_text())
     assert report["made_by"]["yosys"] == prices.made_by["yosys"]
-    assert report["kinds"]["all"]["lut"]["median"] < 0.2
+    assert report["sized"]["lut"]["median"] < 0.2
 
 
 def test_the_prices_know_the_features_of_today() -> None:
@@ -160,7 +161,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[Specimen, Cells
 
 def test_estimates_are_near_what_yosys_counts(live: list[tuple[Specimen, Cells]]) -> None:
     for module, cells in live:
-        used = price(module.parts, load_prices("xc7"))
+        used = price(module.parts, load_prices("xc7"), module.operator)
         assert abs(used.lut - cells.lut) <= 0.25 * max(cells.lut, FLOOR), module.name
         assert abs(used.ff - cells.ff) <= 0.25 * max(cells.ff, FLOOR), module.name
         assert (used.dsp, used.bram36) == (cells.dsp, cells.bram36), module.name

@@ -145,7 +145,7 @@ def test_the_total_is_the_sum_of_blocks_and_fifos(graph: Graph) -> None:
 def test_the_table_has_blocks_fifos_and_total(graph: Graph) -> None:
     result, board = _estimate(graph, a=Kernel(3, 4), b=Kernel(4, 3)), load_board("pynq-z2")
     rows = result.table(board)
-    assert [row["name"] for row in rows] == [*result.blocks, "FIFOs", "total"]
+    assert [row["name"] for row in rows] == [*result.blocks, "FIFOs", "ports", "total"]
     assert {"name", "kind", *KINDS, "steps", "share"} == rows[0].keys()
     assert rows[0]["kind"] == "dense"
     assert rows[0]["steps"] == 5 * 3 * 3
