@@ -136,7 +136,9 @@ def _estimate(graph: Graph, **kernels: Kernel) -> Estimate:
 def test_the_total_is_the_sum_of_blocks_and_fifos(graph: Graph) -> None:
     result = _estimate(graph, a=Kernel(3, 4), b=Kernel(2, 3))
     assert {"a", "b"} <= result.blocks.keys()
-    assert tuple(sum([*result.blocks.values(), *result.channels.values()])) == pytest.approx(tuple(result.total))
+    assert len(result.ports) == 2
+    every = [*result.blocks.values(), *result.channels.values(), *result.ports.values()]
+    assert tuple(sum(every)) == pytest.approx(tuple(result.total))
     assert result.fifos.lut > 0
     wider = _estimate(graph, a=Kernel(9, 12), b=Kernel(4, 9))
     assert wider.blocks["a"].lut > result.blocks["a"].lut
