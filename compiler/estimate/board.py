@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ..errors import IntaglioError
+from .energy import EnergyRow
 from .resources import Resources
 
 
@@ -16,7 +17,8 @@ from .resources import Resources
 class Board:
     """A board and the budget of its part.
 
-    family: `zynq7`, `zynqmp`, `7series` or `ultrascale+`. prices: the price list its estimates use (`xc7`, `xcup`).
+    family: `zynq7`, `zynqmp`, `7series` or `ultrascale+`. prices: the price list its estimates use: that of a device
+    family (`xc7`, `xcup`), or the path of the board's own, `<board>.prices.json` beside its .toml, where there is one.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Board:
     prices: str
     default_clock_mhz: float
     capacity: Resources
+    energy: EnergyRow | None = None
 
 
 def board_names() -> list[str]:
@@ -37,10 +40,20 @@ def board_names() -> list[str]:
     )
 
 
+def board_file(name: str) -> Path:
+    """Where a board is described: in the package, or where a path to a .toml says."""
+    return Path(name) if name.endswith(".toml") else Path(str(files("intaglio.boards").joinpath(f"{name}.toml")))
+
+
+def own_prices(board: Path) -> Path:
+    """Where the prices of a board's owner lie, if there are any: beside its file."""
+    return board.with_name(board.stem + ".prices.json")
+
+
 @cache
 def load_board(name: str) -> Board:
     """The board of that name, or the one a path to a .toml describes. Raises IntaglioError for an unknown one."""
-    path = Path(name) if name.endswith(".toml") else files("intaglio.boards").joinpath(f"{name}.toml")
+    path = board_file(name)
     if not path.is_file():
         raise IntaglioError(
             f"there is no board {name!r}",
@@ -50,6 +63,12 @@ def load_board(name: str) -> Board:
     try:
         table = tomllib.loads(path.read_text())
         capacity = Resources(**table.pop("capacity"))
-        return Board(name=Path(name).name.removesuffix(".toml"), capacity=capacity, **table)
+        energy = EnergyRow.read(table.pop("energy")) if "energy" in table else None
+        own = own_prices(path)
+        if own.is_file():
+            table["prices"] = str(own)
+        return Board(name=Path(name).name.removesuffix(".toml"), capacity=capacity, energy=energy, **table)
+    except IntaglioError as error:
+        raise IntaglioError(error.what, where=str(path), hint=error.hint) from None
     except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
         raise IntaglioError(f"the board file cannot be read: {error}", where=str(path)) from None

@@ -60,6 +60,19 @@ class Prices:
             )
         return self._units[key]
 
+    def scaled(self, lut: float, ff: float) -> Prices:
+        """All prices of LUTs and of flip-flops times a factor."""
+
+        def times(prices: Mapping[str, float], factor: float) -> dict[str, float]:
+            return {name: price * factor for name, price in prices.items()}
+
+        factors = {"lut": lut, "ff": ff}
+        operators = {
+            operator: {name: times(prices, factors[name]) for name, prices in own.items()}
+            for operator, own in self.operators.items()
+        }
+        return Prices(self.family, times(self.lut, lut), times(self.ff, ff), operators, self.made_by)
+
     @property
     def title(self) -> str:
         """Which prices these are, in a line for people."""

@@ -6,7 +6,7 @@ module is predicted once by prices that have not seen it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,9 +29,6 @@ FOLDS = 5
 SPREAD = 0.2
 """By how much of itself the price of a feature may differ from operator to operator."""
 
-FEW = 5
-"""Operators with fewer modules take the prices of all."""
-
 CLASSES = (50, 200, 600, 2000)
 """LUTs that bound the classes of size; the errors that are published are of modules between the first and the last."""
 
@@ -49,7 +46,7 @@ def totals(specimen: Specimen) -> dict[str, float]:
 
 
 def fit_prices(
-    family: str, chosen: Chosen, made_by: Mapping[str, Any], *, prior: Prices | None = None, spread: float = 0.0
+    family: str, chosen: Chosen, made_by: Mapping[str, Any], *, prior: Prices | None = None, spread: float = SPREAD
 ) -> Prices:
     """Prices of all modules together, and per operator what differs there.
 
@@ -57,24 +54,25 @@ def fit_prices(
         family: of devices.
         chosen: modules and what was measured.
         made_by: provenance, to be written down with them.
-        prior: prices that these stay near where few modules say otherwise.
-        spread: by how much of themselves they may differ from the prior.
+        prior: prices that these stay near where few modules say otherwise; without, those of all modules are what those
+            of an operator stay near.
+        spread: by how much of themselves prices may differ from what they stay near.
     """
     rows = [totals(specimen) for specimen, _ in chosen]
-    common: dict[str, dict[str, float]] = {}
-    operators: dict[str, dict[str, dict[str, float]]] = {}
-    members: dict[str, list[int]] = {}
+    members: dict[str, list[int]] = {operator: [] for operator in (prior.operators if prior is not None else ())}
     for number, (specimen, _) in enumerate(chosen):
         members.setdefault(specimen.operator, []).append(number)
-    for name in FITTED:
-        measured = [row[name] for _, row in chosen]
-        before = dict(getattr(prior, name)) if prior is not None else None
-        common[name] = (before or {}) | fit(rows, measured, SAVINGS, prior=before, spread=spread)
+    common: dict[str, dict[str, float]] = {}
+    operators: dict[str, dict[str, dict[str, float]]] = {operator: {} for operator in members}
+    for at, name in enumerate(FITTED):
+        cells = [row[name] for _, row in chosen]
+        before = dict(prior.of("")[at]) if prior is not None else None
+        common[name] = (before or {}) | fit(rows, cells, SAVINGS, prior=before, spread=spread)
         for operator, own in members.items():
-            if len(own) >= FEW:
-                ours, cells = [rows[k] for k in own], [measured[k] for k in own]
-                found = fit(ours, cells, SAVINGS, prior=common[name], spread=SPREAD)
-                operators.setdefault(operator, {})[name] = found
+            start = common[name] if prior is None else dict(prior.of(operator)[at])
+            found = fit([rows[k] for k in own], [cells[k] for k in own], SAVINGS, prior=start, spread=spread)
+            kept = {} if prior is None else prior.operators.get(operator, {}).get(name, {})
+            operators[operator][name] = {**kept, **found}
     return Prices(family, common["lut"], common["ff"], operators, made_by)
 
 
@@ -83,12 +81,17 @@ def predicted(specimen: Specimen, prices: Prices, name: str) -> float:
     return max(0.0, predict(totals(specimen), prices.of(specimen.operator)[FITTED.index(name)]))
 
 
-def held_out(chosen: Chosen) -> dict[str, Floats]:
+def by_rule(specimen: Specimen, name: str) -> float:
+    """DSPs, block RAMs or UltraRAMs of a module."""
+    return float(sum(part.count * getattr(fixed(part), name) for part in specimen.parts))
+
+
+def held_out(chosen: Chosen, fitted: Callable[[Chosen], Prices]) -> dict[str, Floats]:
     """For "lut" and "ff", each module's prediction by prices that were fitted without it."""
     fold = [(specimen.index + specimen.index // FOLDS) % FOLDS for specimen, _ in chosen]
     found = {name: np.zeros(len(chosen)) for name in FITTED}
     for number in range(FOLDS):
-        prices = fit_prices("", [pair for pair, k in zip(chosen, fold, strict=True) if k != number], {})
+        prices = fitted([pair for pair, k in zip(chosen, fold, strict=True) if k != number])
         for at, (specimen, _) in enumerate(chosen):
             if fold[at] == number:
                 for name in FITTED:
@@ -98,16 +101,13 @@ def held_out(chosen: Chosen) -> dict[str, Floats]:
 
 def judge(chosen: Chosen) -> dict[str, Any]:
     """Errors on modules held out, by operator and by size; rules hit exactly; rank correlations."""
-    found = held_out(chosen)
+    found = held_out(chosen, lambda others: fit_prices("", others, {}))
     measured = {name: np.array([row[name] for _, row in chosen]) for name in FITTED}
     missed = {name: errors(found[name], measured[name]) for name in FITTED}
     kinds = np.array([specimen.kind for specimen, _ in chosen])
     size = np.digitize(measured["lut"], CLASSES)
     sized = (measured["lut"] >= CLASSES[0]) & (measured["lut"] <= CLASSES[-1])
-    exact = {
-        name: [sum(p.count * getattr(fixed(p), name) for p in specimen.parts) == row[name] for specimen, row in chosen]
-        for name in RULES
-    }
+    exact = {name: [by_rule(specimen, name) == row[name] for specimen, row in chosen] for name in RULES}
 
     def group(those: np.ndarray) -> dict[str, Any]:
         return {"modules": int(those.sum()), **{name: _quantiles(missed[name][those]) for name in FITTED}}

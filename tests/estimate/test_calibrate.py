@@ -119,7 +119,7 @@ def test_the_prices_come_from_yosys_runs_on_our_modules() -> None:
 
 
 def test_the_prices_know_the_features_of_today() -> None:
-    """Fails when features or parts have changed: run `python -m intaglio.flow.calibrate`, which measures what did."""
+    """Fails when features or parts have changed: run `intaglio calibrate`, which measures what did."""
     prices = load_prices("xc7")
     named = {name for s in specimens() for part in s.parts for name in features(part)}
     assert named <= prices.lut.keys()

@@ -1,0 +1,100 @@
+"""Commands on prices: calibrate."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..errors import IntaglioError
+from .app import app, console, err
+from .options import Config, Json
+
+
+@app.command()
+def calibrate(
+    designs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            help="Folders of `compile` with Vivado's ip/utilization.rpt: fits a board's own prices to them."
+        ),
+    ] = None,
+    board: Annotated[str | None, typer.Option(help="The board whose prices the reports are for.")] = None,
+    report: Annotated[Path | None, typer.Option(help="The report of a single design, if it lies elsewhere.")] = None,
+    family: Annotated[
+        str, typer.Option(help="Without designs: the family to measure with Yosys, xc7 or xcup.")
+    ] = "xc7",
+    out: Annotated[Path | None, typer.Option(help="Where table, prices and errors go; else into the package.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Yosys processes side by side.")] = os.cpu_count() or 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="Measure only so many modules.")] = None,
+    kinds: Annotated[list[str] | None, typer.Option(help="Measure only these operators and links.")] = None,
+    like: Annotated[str, typer.Option(help="A family whose table lends the modules that are not measured.")] = "",
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Measure our own modules and fit the prices of estimates to them; resumable, what is measured stays measured.
+
+    With folders of designs that went through Vivado, fit a board's own prices to Vivado's reports instead.
+    """
+    if designs:
+        from ..flow.vivado_reports import calibrate_reports
+
+        if board is None:
+            raise IntaglioError("whose prices are these?", where="--board", hint="name the board, or its .toml")
+        if report is not None and len(designs) > 1:
+            raise IntaglioError("one report cannot be of several designs", where="--report")
+        with err.status("elaborating the designs, fitting prices to their reports"):
+            found = calibrate_reports(designs, board, out=out, report=report)
+        _show(found, as_json, _print_reports)
+        return
+    from ..flow.calibrate import calibrate as measure_and_fit
+
+    found = measure_and_fit(family, out, jobs=jobs, limit=limit, kinds=kinds or (), like=like, console=err)
+    _show(found, as_json, _print_errors)
+
+
+def _show(found: dict[str, Any], as_json: bool, show: Any) -> None:
+    if as_json:
+        print(json.dumps(found))
+    else:
+        show(found)
+
+
+def _print_errors(found: dict[str, Any]) -> None:
+    from ..flow.show import print_rows
+
+    sized = found["sized"]
+    groups = {f"{sized['from_lut']} to {sized['to_lut']} LUT": sized, "smaller": found["smaller"]}
+    groups |= {"larger": found["larger"], **found["kinds"]}
+    rows = [
+        {"modules": name, "number": group["modules"]}
+        | {f"{key.upper()} {at}": _percent(group[key].get(at)) for key in ("lut", "ff") for at in ("median", "p90")}
+        for name, group in groups.items()
+    ]
+    print_rows(rows, console())
+    equal = ", ".join(f"{name} {count}" for name, count in found["equal"].items())
+    ranks = found["spearman"]
+    lowest = min((r["lut"], name) for name, r in ranks.items() if name != "all" and r["lut"] is not None)
+    console().print(f"equal: {equal}")
+    console().print(f"rank correlation (Spearman) in LUT: {ranks['all']['lut']}; lowest {lowest[0]} ({lowest[1]})")
+    for name, why in found["failed"].items():
+        err.print(f"not measured: {name}: {why}", markup=False)
+
+
+def _print_reports(found: dict[str, Any]) -> None:
+    for name in ("lut", "ff"):
+        error = found["median_error"][name]
+        console().print(
+            f"{name.upper()}: Vivado counts {found['ratio'][name]} of the estimate; "
+            f"median error {_percent(error['before'])} before, {_percent(error['held_out'])} held out"
+        )
+    equal = ", ".join(f"{name} {count}" for name, count in found["equal"].items())
+    console().print(f"{found['modules']} modules; equal: {equal}")
+    console().print(f"prices written: {found['prices']}", soft_wrap=True)
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f} %"
