@@ -83,7 +83,8 @@ def _sizes(rng: np.random.Generator, form: str) -> _Sizes:
     depth = sized(rng, 2, 2000)
     turns = sized(rng, 1, depth)
     x_bits, weight_bits = _bits(rng, form)
-    return _Sizes(sized(rng, 1, 32), sized(rng, 1, 64), turns, ceil(depth / turns), x_bits, weight_bits)
+    fewest = int(form[-1]) // 2 + 1 if form in ("dsp2", "dsp4") else 1  # with fewer outputs slices stay half empty
+    return _Sizes(sized(rng, fewest, 32), sized(rng, 1, 64), turns, ceil(depth / turns), x_bits, weight_bits)
 
 
 def _bits(rng: np.random.Generator, form: str) -> tuple[int, int]:
