@@ -62,15 +62,21 @@ def mnist() -> tuple[Tensor, Tensor, Tensor, Tensor]:
 
     From `$INTAGLIO_DATA/mnist.npz` (x_train, y_train, x_test, y_test) where there is one, else from OpenML.
     """
-    folder = os.environ.get("INTAGLIO_DATA")
-    if folder is not None and (Path(folder) / "mnist.npz").exists():
-        with np.load(Path(folder) / "mnist.npz") as found:
+    if (file := local("mnist.npz")) is not None:
+        with np.load(file) as found:
             arrays = [found[name] for name in ("x_train", "y_train", "x_test", "y_test")]
     else:
         arrays = _mnist_from_openml()
     x_train, y_train, x_test, y_test = (torch.from_numpy(np.ascontiguousarray(array)) for array in arrays)
     images = [x.reshape(-1, 1, 28, 28).to(torch.float32) / 255 for x in (x_train, x_test)]
     return images[0], y_train.to(torch.int64), images[1], y_test.to(torch.int64)
+
+
+def local(name: str) -> Path | None:
+    """A file of the folder that `INTAGLIO_DATA` names, where it is there."""
+    folder = os.environ.get("INTAGLIO_DATA")
+    path = Path(folder or ".") / name
+    return path if folder is not None and path.exists() else None
 
 
 def _mnist_from_openml() -> list[np.ndarray]:
