@@ -6,6 +6,7 @@ from .op import PINNED, Kernel, Op, Part, Parts, Program, as_integers
 from .text import parse_graph, print_graph
 from .types import Array, Int64, IntType, TensorType
 from .verify import verify
+from .work import Work, bit_operations
 
 __all__ = [
     "PINNED",
@@ -21,7 +22,9 @@ __all__ = [
     "Parts",
     "Program",
     "TensorType",
+    "Work",
     "as_integers",
+    "bit_operations",
     "parse_graph",
     "print_graph",
     "verify",

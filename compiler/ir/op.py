@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ..errors import IntaglioError
 from .types import Array, Int64, TensorType
+from .work import Work
 
 PINNED = -1
 """The label of a channel that may never be removed."""
@@ -105,6 +106,30 @@ class Op:
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         """The same operator on the channels that stay: indices kept of each input and of the output."""
         return self
+
+    # -- how much it is, and what it would be with a little more ---------------------------------------------------
+    def work(self, *ins: TensorType) -> Work:
+        """What it computes for a frame; nothing that anybody counts, unless it says so."""
+        return Work()
+
+    def finer_weights(self) -> Self | None:
+        """The same operator with one more bit in every weight, its output twice as large; None if it has no weights."""
+        return None
+
+    def finer_output(self, *ins: TensorType) -> Self | None:
+        """The same operator with one more bit in its output; None if that follows from its inputs and weights."""
+        return None
+
+    def taking_finer(self, *ins: TensorType) -> Self | None:
+        """The same function of inputs that are twice as large, one bit wider; None where its output becomes so, too.
+
+        ins: the inputs as they were.
+        """
+        return None
+
+    def with_zeros(self, share: float, seed: int = 0) -> Self | None:
+        """The same operator with this share of its weights 0, at random places, and no other; None without weights."""
+        return None
 
     # -- how it may be built ---------------------------------------------------------------------------------------
     def kernels(self, *ins: TensorType) -> Iterator[Kernel]:

@@ -26,7 +26,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Parts, Program, TensorType, as_integers
+from ..ir import Array, Int64, Kernel, Parts, Program, TensorType, as_integers
 from .accumulate import bounds, conv_labels
 from .conv2d_kernel import ConvKernel, lanes_worth, legal_lanes
 from .conv2d_parts import row_params, window_params
@@ -35,17 +35,16 @@ from .executors import Executor, conv_executor
 from .hardware import stream_params
 from .multiply_accumulate import kernel_choices, mac_layer, with_stages
 from .sliding import RowBuffer
+from .weighted import Weighted
 from .window import Padding, Pair, Window
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Conv2d(Op, name="conv2d"):
+class Conv2d(Weighted, name="conv2d"):
     """weight: (outputs, kernel height, kernel width, inputs of a group), bias: (outputs,). padding: top, bottom, left,
     right. Output o belongs to group o // (outputs / groups), which reads the channels at its place.
     """
 
-    weight: Int64
-    bias: Int64
     stride: Pair = (1, 1)
     padding: Padding = (0, 0, 0, 0)
     scale: Fraction | None = None

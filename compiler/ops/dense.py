@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
+from ..ir import Array, Int64, Kernel, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, dense_executor
@@ -44,6 +44,7 @@ from .multiply_accumulate import (
     occupied,
     with_stages,
 )
+from .weighted import Weighted
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +83,9 @@ class Schedule:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Dense(Op, name="dense"):
+class Dense(Weighted, name="dense"):
     """weight: (outputs, inputs), bias: (outputs,), integers. scale: real value of one step of the output, if known."""
 
-    weight: Int64
-    bias: Int64
     scale: Fraction | None = None
 
     def infer(self, x: TensorType) -> TensorType:

@@ -14,7 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Parts, TensorType
+from ..ir import Array, Int64, Kernel, Parts, TensorType, as_integers
 from .elements import bipolar_tensor, is_bipolar
 from .exact import FLOAT32_EXACT, integers
 from .executors import Executor
@@ -81,6 +81,19 @@ class Lookup(Lanewise, name="lookup"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return self if len(self.table) == 1 else replace(self, table=self.table[out])
+
+    def finer_output(self, x: TensorType) -> Self:
+        """Twice the entries plus 0 or 1; of -1 and +1, the integers of two bits."""
+        half = np.random.default_rng(0).integers(0, 2, self.table.shape)
+        even = np.where(self.table < 0, -2, 0) if self.bipolar else 2 * self.table
+        return replace(self, table=as_integers(even + half), bipolar=False)
+
+    def taking_finer(self, x: TensorType) -> Self:
+        """Each entry twice; of an input of -1 and +1, for the integers of two bits."""
+        if is_bipolar(x):
+            table = self.table[:, np.array((-1, -1, 1, 1)) - self.first]
+            return replace(self, table=as_integers(table), first=-2)
+        return replace(self, table=as_integers(np.repeat(self.table, 2, axis=1)), first=2 * self.first)
 
     def memories(self, lanes: int, x: TensorType) -> tuple[Int64, int]:
         """(memories, words): one memory for all lanes if one table serves all channels, else one per lane; and the bits

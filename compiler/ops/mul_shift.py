@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .exact import integers
 from .executors import Executor
 from .hardware import chosen_among, weight_type
@@ -47,6 +47,15 @@ class MulShift(Lanewise, name="mul_shift"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.multiplier[out], self.addend[out], self.shift, self.lo, self.hi, self.scale)
+
+    def finer_output(self, x: TensorType) -> Self:
+        if not self.shift:
+            multiplier, addend = as_integers(2 * self.multiplier), as_integers(2 * self.addend)
+            return replace(self, multiplier=multiplier, addend=addend, lo=2 * self.lo, hi=2 * self.hi + 1)
+        return replace(self, shift=self.shift - 1, lo=2 * self.lo, hi=2 * self.hi + 1)
+
+    def taking_finer(self, x: TensorType) -> Self:
+        return replace(self, addend=as_integers(2 * self.addend), shift=self.shift + 1)
 
     def choices(self, x: TensorType) -> Iterator[Kernel]:
         wide = (x.bits + (not x.signed)) * weight_type(self.multiplier).bits >= DSP_PRODUCT_BITS

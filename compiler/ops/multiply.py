@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Int64, Kernel, Part, Parts, TensorType
+from ..ir import Int64, Kernel, Part, Parts, TensorType, Work
 from .hardware import signed_holding
 from .multiply_accumulate import DSP_PRODUCT_BITS
 from .pairwise import Pairwise
@@ -40,6 +40,11 @@ class Multiply(Pairwise, name="multiply"):
 
     def operand_bits(self, a: TensorType, b: TensorType) -> tuple[int, int]:
         return _signed_bits(a), _signed_bits(b)
+
+    def work(self, a: TensorType, b: TensorType) -> Work:
+        """A product an element, each of so many bit operations as its factors have bits, multiplied."""
+        count = self.infer(a, b).size
+        return Work(count, count, float(count * a.bits * b.bits))
 
     def kernels(self, a: TensorType, b: TensorType) -> Iterator[Kernel]:
         return self._built(super().kernels(a, b), a, b)

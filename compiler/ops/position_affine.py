@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, Work, as_integers, bit_operations
 from .elements import element_params, is_bipolar
 from .exact import integers
 from .executors import Executor, float_carrier
@@ -34,6 +34,7 @@ from .hardware import (
 from .lanewise import Lanewise, delay_parts, lane_layout, lane_params, lane_parts
 from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
 from .timing import DSP_NS, Path, adder_ns, multiplier_ns
+from .weighted import constant_bits, finer
 
 BEAT, PIXEL, FOLD, NOWHERE = "beat", "pixel", "fold", ""
 """What addresses a constant."""
@@ -84,6 +85,16 @@ class PositionAffine(Lanewise, name="position_affine"):
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         multiplier, addend = (c if c.shape[-1] == 1 else c[..., out] for c in (self.multiplier, self.addend))
         return type(self)(multiplier, addend, self.scale)
+
+    def work(self, x: TensorType) -> Work:
+        """A sum of one product at each element; its weights are as many as differ by place."""
+        weights, bits = int(self.multiplier.size), constant_bits(self.multiplier)
+        zeros = weights - int(np.count_nonzero(self.multiplier))
+        bops = bit_operations(x.size, 1, zeros / weights, x.bits, bits)
+        return Work(x.size, 2 * x.size, bops, weights, zeros, bits)
+
+    def finer_weights(self) -> Self:
+        return replace(self, multiplier=finer(self.multiplier), addend=as_integers(2 * self.addend))
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
         return self._built(super().kernels(x), x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from operator import add
 from typing import Any, Self
@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .exact import integers
 from .executors import Executor
 from .hardware import chosen_among
@@ -44,6 +44,14 @@ class Shift(Lanewise, name="shift"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.addend[out], self.shift, self.lo, self.hi, self.scale)
+
+    def finer_output(self, x: TensorType) -> Self | None:
+        if not self.shift:  # it takes all bits there are
+            return None
+        return replace(self, shift=self.shift - 1, lo=2 * self.lo, hi=2 * self.hi + 1)
+
+    def taking_finer(self, x: TensorType) -> Self:
+        return replace(self, addend=as_integers(2 * self.addend), shift=self.shift + 1)
 
     def sums(self, x: TensorType) -> tuple[int, int]:
         """Proven bounds of x + addend, over all channels."""

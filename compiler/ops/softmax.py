@@ -7,9 +7,11 @@ while its largest element is found, read from there for the sum of the exponenti
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
+from itertools import pairwise
+from math import isqrt
+from typing import Any, Self
 
 import mpmath  # type: ignore[import-untyped]
 import numpy as np
@@ -96,6 +98,15 @@ class Softmax(Op, name="softmax"):
         total = e.sum(axis=-1, keepdims=True)
         y = ((e << (self.bits + 1)) + total) // (2 * total)
         return np.asarray(np.minimum(y, (1 << self.bits) - 1))
+
+    def finer_output(self, x: TensorType) -> Self:
+        return replace(self, exponent=as_integers(2 * self.exponent), bits=self.bits + 1)
+
+    def taking_finer(self, x: TensorType) -> Self:
+        """Between two exponentials their geometric mean."""
+        table = np.append(self.exponent, 0).astype(object)
+        between = [isqrt(a * b) for a, b in pairwise(table)]
+        return replace(self, exponent=as_integers(np.stack([table[:-1], between], axis=1).ravel()))
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
         return (Kernel(pe=lanes, simd=lanes) for lanes in range(1, x.channels + 1))

@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from ..errors import IntaglioError
-from ..ir import Array, Int64, Kernel, Part, Parts, TensorType
+from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .elements import bipolar_tensor, element_params, value_bits
 from .exact import integers
 from .executors import Executor
@@ -66,6 +66,26 @@ class Threshold(Lanewise, name="threshold"):
 
     def keep(self, ins: tuple[Int64, ...], out: Int64) -> Self:
         return type(self)(self.thresholds[out], self.base[out], self.step[out], self.scale)
+
+    def finer_output(self, x: TensorType) -> Self:
+        """Thresholds half way between those there are, and half a step below and above them; a single one is as far
+        from its new neighbours as a quarter of the input's range.
+        """
+        old, levels = self.thresholds, self.thresholds.shape[1]
+        if levels > 1:
+            first, last = old[:, 1] - old[:, 0], old[:, -1] - old[:, -2]
+        else:
+            first = last = (x.hi_array - x.lo_array) // 2
+        new = np.empty((len(old), 2 * levels + 1), np.int64)
+        new[:, 1::2] = old
+        new[:, 2:-1:2] = (old[:, :-1] + old[:, 1:]) >> 1
+        new[:, 0], new[:, -1] = old[:, 0] - (first >> 1), old[:, -1] + (last >> 1)
+        sign = np.sign(self.step)
+        base = np.where(sign > 0, -2, 1) if self.bipolar else 2 * self.base + (sign < 0)
+        return replace(self, thresholds=as_integers(new), base=as_integers(base), step=as_integers(sign))
+
+    def taking_finer(self, x: TensorType) -> Self:
+        return replace(self, thresholds=as_integers(2 * self.thresholds))
 
     def open_levels(self, x: TensorType) -> tuple[Int64, Int64]:
         """The thresholds that x may reach or not, padded with one it never reaches, and the bases to match."""

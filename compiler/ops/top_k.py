@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -50,6 +50,9 @@ class TopK(Op, name="top_k"):
         x = integers(x)
         order = np.argsort(-x if self.largest else x, axis=-1, kind="stable")[:, : self.k]
         return np.take_along_axis(x, order, axis=-1) if self.values else order
+
+    def taking_finer(self, x: TensorType) -> Self | None:
+        return None if self.values else self
 
     def kernels(self, x: TensorType) -> Iterator[Kernel]:
         return (Kernel(simd=lanes) for lanes in range(1, min(x.channels, MOST_LANES) + 1))
