@@ -107,7 +107,7 @@ def test_columns_of_a_small_memory_repeat() -> None:
     assert np.mean(columns) == pytest.approx(different_columns(4, 12), rel=0.03)
 
 
-SIZES = {"bits": 8, "a": 5, "b": 6, "depth": 40, "width": 9, "inputs": 5}
+SIZES = {"bits": 8, "a": 5, "b": 6, "depth": 40, "width": 9, "inputs": 5, "terms": 3, "unsigned": 1, "columns": 8}
 SIZES |= {"digits": 7, "ones": 9, "more_digits": 2, "more_ones": 3, "weights": 4, "levels": 3, "overlap": 5, "alone": 2}
 
 

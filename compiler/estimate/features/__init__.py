@@ -14,13 +14,16 @@ from math import ceil
 from ...errors import IntaglioError
 from ...ir import Part
 from ..resources import Resources
-from . import arithmetic, memories, multipliers
+from . import arithmetic, cases, choices, memories, multipliers, sums
+from .cases import case_blocks
 from .memories import URAM_SHAPE, block_rams, different_columns
 from .multipliers import SAVINGS, dsp_slices
 
 __all__ = ["KINDS", "SAVINGS", "block_rams", "different_columns", "dsp_slices", "features", "fixed"]
 
-_FEATURES = arithmetic.FEATURES | memories.FEATURES | multipliers.FEATURES
+_FEATURES = (
+    arithmetic.FEATURES | cases.FEATURES | choices.FEATURES | memories.FEATURES | multipliers.FEATURES | sums.FEATURES
+)
 
 KINDS = tuple(_FEATURES)
 """Every kind of part that has a price."""
@@ -39,7 +42,9 @@ def features(part: Part) -> dict[str, float]:
 def fixed(part: Part) -> Resources:
     """DSP slices and block RAMs of ONE piece."""
     if part.kind in {"rom_bram", "ram_bram"}:
-        return Resources(bram36=block_rams(part["depth"], part["width"]))
+        return Resources(bram36=block_rams(part["depth"], part["width"], written=part.kind == "ram_bram"))
+    if part.kind == "rom_case":
+        return Resources(bram36=case_blocks(part["depth"], part["columns"]))
     if part.kind == "ram_uram":
         return Resources(uram=ceil(part["depth"] / URAM_SHAPE[0]) * ceil(part["width"] / URAM_SHAPE[1]))
     if part.kind == "dsp_multiplier":

@@ -12,9 +12,6 @@ DSP_A, DSP_B = 25, 18
 DSP_PRODUCT = 9
 """Products narrower than this are built of LUTs by Yosys even where DSPs are allowed (mul2dsp's DSP_Y_MINWIDTH)."""
 
-SIGN_INPUTS = 2
-"""Inputs of a bit that is only complemented or not."""
-
 
 def dsp_slices(a: int, b: int) -> int:
     """DSP slices of a product of signed operands."""
@@ -37,23 +34,16 @@ def _multiplier(s: Sizes) -> Features:
 
 
 def _dsp_multiplier(s: Sizes) -> Features:
-    if s["a"] + s["b"] >= DSP_PRODUCT:
-        return {"one": 1, "b": s["b"]}
+    if dsp_slices(s["a"], s["b"]):
+        return {"one": 1}
     return {"small_" + name: value for name, value in _multiplier(s).items()}
-
-
-def _digit_select(s: Sizes) -> Features:
-    """A LUT per bit; with one weight bit and one of x it is part of the adder behind it."""
-    if s["inputs"] == SIGN_INPUTS:
-        return {"sign_bits": s["bits"]}
-    return {"bits": s["bits"], "chosen_bits": s["bits"] * choice(s)}
 
 
 FEATURES: dict[str, Make] = {
     "lut_multiplier": _multiplier,
     "dsp_multiplier": _dsp_multiplier,
-    "packed_dsp": lambda s: {"one": 1, "bits": s["a"] + s["b"]},
-    "digit_select": _digit_select,
+    "held_in_slices": lambda s: {"bits": s["bits"]},
+    "packed_dsp": lambda _: {"one": 1},
     "constant_multiplier": lambda s: {
         "digits": s["bits"] * (s["digits"] - s["more_digits"]),
         "more_digits": s["bits"] * s["more_digits"],
@@ -64,5 +54,5 @@ FEATURES: dict[str, Make] = {
     "graph_adders": lambda s: {"overlap": s["overlap"], "alone": s["alone"]},
 }
 
-SAVINGS = frozenset({"dsp_multiplier.one", "dsp_multiplier.b", "packed_dsp.one", "packed_dsp.bits"})
-"""Features whose price may be negative: a DSP slice takes in registers and adders that stand around it."""
+SAVINGS = frozenset({"held_in_slices.bits"})
+"""Features whose price may be negative: a DSP slice takes in registers that stand in front of it."""

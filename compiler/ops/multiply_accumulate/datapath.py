@@ -32,7 +32,7 @@ from ..hardware import (
 from .forms import FORMS, Form
 from .layer import MacLayer
 from .tiles import Tiles
-from .trees import tree_adders, tree_registers
+from .trees import segments
 
 LATENCY = 2
 """Cycles from a step to its output beat, besides the registers between operands and sums."""
@@ -148,6 +148,11 @@ class Datapath:
         tree = self.form.term_bits(self.layer) + (self.kernel.simd - 1).bit_length()
         return tree + self.form.extra_sum_bits(self.layer)
 
+    @property
+    def memory(self) -> str:
+        """Where the weights lie: `constant`, `lutram` or `bram`."""
+        return memory_style(self.depth, self.word_width, self.kernel)
+
     @cached_property
     def start(self) -> Int64:
         """What each output's sum starts from."""
@@ -234,7 +239,7 @@ class Datapath:
     def parts(self) -> Parts:
         """What `multiply_accumulate.sv.j2` is made of: weight memory, multipliers, trees, accumulators, result."""
         layer, kernel, form = self.layer, self.kernel, self.form
-        pe, simd, stages, out = kernel.pe, kernel.simd, kernel.stages, layer.out.bits
+        pe, out = kernel.pe, layer.out.bits
         parts = [
             Part("control"),
             Part("register", 1, {"bits": self.delay + 2}),  # valid
@@ -243,28 +248,63 @@ class Datapath:
         if self.constant and (unrolled := form.unrolled(self)) is not None:
             return (*parts, *unrolled)
         memory = () if self.constant else (rom_part(self.depth, self.word_width, kernel),)
-        term = form.live_term_bits(layer)
         parts += [
             *memory,
-            *form.parts(self, chosen_among(memory)),
-            *(Part("register", pe * count, {"bits": bits}) for count, bits in tree_registers(simd, term, stages, out)),
-            *(Part("tree_adder", pe * count, {"bits": bits}) for count, bits in tree_adders(simd, term, out)),
-            Part("accumulator" if self.beats > 1 else "adder", pe, {"bits": out}),
+            *self._sums(chosen_among(memory)),
+            *form.beside(self),
+            *form.registers(self),
+            *form.accumulator(self),
         ]
         if not self.constant:
             parts.append(Part("counter", 1, {"bits": width_of(self.depth)}))
         if self.beats > 1:
-            parts.append(Part("register", 2, {"bits": self.delay + 1}))  # first and last of a sum
-        if self.turns > 1:
-            parts.append(Part("register", self.delay, {"bits": width_of(self.turns)}))
-            parts.append(Part("rom_lutram", 1, {"depth": self.turns, "width": pe * self.bias_bits}))
+            parts.append(delay_line(self.delay + 1, 2))  # first and last of a sum
+        columns = different_columns(form, layer, pe, self.bias_bits)
+        if columns:
+            parts.append(delay_line(self.delay, width_of(self.turns)))
+            parts.append(Part("rom_case", 1, {"depth": self.turns, "columns": columns}))
         return tuple(parts)
+
+    def _sums(self, choice: dict[str, int]) -> Iterator[Part]:
+        """Products and adder trees, from register to register."""
+        layer, form, pe = self.layer, self.form, self.kernel.pe
+        for sums, terms, bottom, top in segments(self.kernel.simd, self.kernel.stages):
+            if bottom == 0:
+                width = min(form.term_bits(layer) + top, layer.out.bits)
+                yield from form.summed(self, pe * sums, terms, width, choice)
+            elif terms > 1:
+                bits = form.live_term_bits(layer)
+                width = min(bits + top, layer.out.bits)
+                yield Part("sum", pe * sums, {"terms": terms, "bits": min(bits + bottom, width), "width": width})
+
+
+SHORTEST_LINE = 3
+"""Registers in a row that become a shift register in LUTs."""
+
+
+def delay_line(length: int, width: int) -> Part:
+    """Registers in a row without a reset."""
+    if length < SHORTEST_LINE:
+        return Part("register", length, {"bits": width})
+    return Part("shift_line", 1, {"depth": length, "width": width})
 
 
 @lru_cache(maxsize=64)
 def _start(form: Form, layer: MacLayer) -> Int64:
     """Made once for all folds of a layer."""
     return layer.bias + form.constants(layer)
+
+
+@lru_cache(maxsize=1024)
+def different_columns(form: Form, layer: MacLayer, pe: int, bits: int) -> int:
+    """Of the memory of what sums start from, how many columns are neither constant nor equal to another."""
+    start, turns = _start(form, layer), folds(len(layer.bias), pe)
+    words = np.zeros((1 << width_of(turns), pe), np.int64)  # behind the last turn, zeros
+    words.reshape(-1)[: len(start)] = start
+    columns = (words[:, :, None] >> np.arange(bits) & 1).astype(np.uint8).reshape(len(words), -1)
+    different = np.unique(np.packbits(columns, axis=0).T, axis=0)
+    constant = {bytes(np.packbits(np.full(len(words), bit, np.uint8))) for bit in (0, 1)}
+    return sum(bytes(column) not in constant for column in different) if turns > 1 else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,26 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
 from ...ir import Int64
 
 
-def tree_adders(terms: int, bits: int, most: int | None = None) -> Iterator[tuple[int, int]]:
-    """(how many, bits) of each level of an adder tree; no wider than `most`, where higher bits are not used."""
-    while terms > 1:
-        bits += 1
-        yield terms // 2, bits if most is None else min(bits, most)
-        terms = (terms + 1) // 2
+class Segment(NamedTuple):
+    """A piece of an adder tree that no register cuts: `sums` sums, each of `terms` numbers that lie `bottom` levels
+    above the leaves; their sums lie `top` levels above them. terms is 1 where an odd one is passed on.
+    """
+
+    sums: int
+    terms: int
+    bottom: int
+    top: int
+
+
+@cache
+def segments(terms: int, stages: int) -> tuple[Segment, ...]:
+    """What `intaglio_sum_tree` adds between its registers, from the leaves on."""
+    levels, found, bottom = (terms - 1).bit_length(), [], 0
+    for top in range(1, levels + 1):
+        if top == levels or _registered(top, levels, stages):
+            nodes, each = -(-terms >> bottom), 1 << (top - bottom)
+            found += [Segment(nodes // each, each, bottom, top)] if nodes >= each else []
+            found += [Segment(1, nodes % each, bottom, top)] if nodes % each else []
+            bottom = top
+    return tuple(found) or (Segment(1, 1, 0, 0),)
+
+
+def _registered(level: int, levels: int, stages: int) -> bool:
+    """Is there a register behind this level, counted from 1, of so many?"""
+    return level * (stages - 1) // levels != (level - 1) * (stages - 1) // levels
 
 
 def tree_registers(terms: int, bits: int, stages: int, most: int | None = None) -> Iterator[tuple[int, int]]:
     """(how many, bits) of each row of registers that `intaglio_sum_tree` spreads over its levels, its last included."""
     levels = (terms - 1).bit_length()
-    for level in range(levels):
+    for level in range(1, levels + 1):
         terms, bits = (terms + 1) // 2, bits + 1
-        if (level + 1) * (stages - 1) // levels != level * (stages - 1) // levels:
+        if _registered(level, levels, stages):
             yield terms, bits if most is None else min(bits, most)
     yield 1, bits if most is None else min(bits, most)
 

@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ....ir import Int64, Parts
+from ....ir import Int64, Part, Parts
 from ...timing import LUT_NS, registers, tree_ns
 from ..layer import MacLayer
+from ..trees import tree_registers
 
 if TYPE_CHECKING:
     from ..datapath import Datapath
+
+DSP_WIDTH = 9
+"""Products of fewer bits are built of LUTs by Yosys even where DSPs are allowed (mul2dsp's DSP_Y_MINWIDTH)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,27 @@ class Form:
         """Registers that `terms` products and their adder tree need at a clock (ops/timing.py)."""
         return registers(self.multiply_ns(layer) + tree_ns(terms, self.term_bits(layer)), clock_mhz)
 
-    def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
-        """What multiplies, without the tree. choice: `words`, among how many constants a small memory chooses."""
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+        """So many sums of `terms` products each, of `width` bits, without a register between factors and sums.
+
+        choice: `words`, among how many constants a small memory chooses.
+        """
         raise NotImplementedError
+
+    def beside(self, datapath: Datapath) -> Parts:
+        """What it needs besides products and their sums."""
+        return ()
+
+    def registers(self, datapath: Datapath) -> Parts:
+        """Those of the adder trees of all outputs."""
+        layer, kernel = datapath.layer, datapath.kernel
+        rows = tree_registers(kernel.simd, self.live_term_bits(layer), kernel.stages, layer.out.bits)
+        return tuple(Part("register", kernel.pe * count, {"bits": bits}) for count, bits in rows)
+
+    def accumulator(self, datapath: Datapath) -> Parts:
+        """What adds sums, or a sum and a start that is read from a memory, for each output."""
+        layer, pe = datapath.layer, datapath.kernel.pe
+        if datapath.beats > 1:
+            return (Part("accumulator", pe, {"bits": layer.out.bits}),)
+        bits = min(max(datapath.sum_bits, datapath.bias_bits), layer.out.bits)
+        return (Part("sum", pe, {"terms": 2, "bits": bits, "width": layer.out.bits}),)

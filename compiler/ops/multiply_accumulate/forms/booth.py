@@ -66,17 +66,21 @@ class Booth(Form):
             "select_bits": layer.operand_bits + 1,
         }
 
-    def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
-        layer, count = datapath.layer, datapath.kernel.pe * datapath.kernel.simd
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+        """Where a product's digits may fill its bits, Yosys does not see that their sum cannot overflow, and adds
+        products apart from digits.
+        """
+        layer = datapath.layer
         if layer.all_ones:
-            return (Part("digit_select", count, {"bits": layer.x.bits, "inputs": 2, **choice}),)
-        number, bits = digit_count(layer), layer.operand_bits + 1
-        parts = [
-            Part("digit_select", count * number, {"bits": bits, "inputs": 2 + min(layer.weight_bits, 3), **choice})
-        ]
-        if number > 1:
-            parts.append(Part("tree_adder", count * (number - 1), {"bits": bits + 1}))
-        return tuple(parts)
+            return (Part("sign_sum", sums, {"terms": terms, "bits": layer.operand_bits, "width": width, **choice}),)
+        number, product = digit_count(layer), self.term_bits(layer)
+        digit = {"bits": layer.operand_bits + 1, "digits": number, **choice}
+        if terms == 1 or number == 1 or layer.weight_bits % 2 == 0:
+            return (Part("digit_sum", sums, {"terms": terms, "width": width, **digit}),)
+        return (
+            Part("digit_sum", sums * terms, {"terms": 1, "width": product, **digit}),
+            Part("sum", sums, {"terms": terms, "bits": product, "width": width}),
+        )
 
 
 WIDEST = 6

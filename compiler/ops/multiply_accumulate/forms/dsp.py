@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ....ir import Part, Parts
 from ...timing import DSP_NS
 from ..layer import MacLayer
+from .base import DSP_WIDTH
 from .lut import Lut
 
 if TYPE_CHECKING:
@@ -28,7 +29,23 @@ class Dsp(Lut):
     def params(self, datapath: Datapath) -> dict[str, Any]:
         return {"use_dsp": "yes"}
 
-    def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
+    def in_slices(self, layer: MacLayer) -> bool:
+        return self.term_bits(layer) >= DSP_WIDTH
+
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+        """Slices add, too: everything up to the first registers."""
         layer = datapath.layer
-        factors = {"a": layer.x.bits, "b": layer.weight_bits, "signed": int(layer.x.signed), **choice}
-        return (Part("dsp_multiplier", datapath.kernel.pe * datapath.kernel.simd, factors),)
+        if not self.in_slices(layer):
+            return super().summed(datapath, sums, terms, width, choice)
+        return (Part("dsp_multiplier", sums * terms, {"a": layer.operand_bits, "b": layer.weight_bits}),)
+
+    def beside(self, datapath: Datapath) -> Parts:
+        """Slices have the registers of operands that come from the stream alone."""
+        if not self.in_slices(datapath.layer) or datapath.turns > 1:
+            return ()
+        return (Part("held_in_slices", datapath.side * datapath.kernel.simd, {"bits": datapath.layer.x.bits}),)
+
+    def registers(self, datapath: Datapath) -> Parts:
+        """The first row is that of the slices."""
+        rows = super().registers(datapath)
+        return rows[self.in_slices(datapath.layer) :]

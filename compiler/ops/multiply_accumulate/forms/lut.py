@@ -41,10 +41,11 @@ class Lut(Form):
             Part("register", 1, {"bits": constant_tree_registers(*layer.products, datapath.kernel.stages)}),
         )
 
-    def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
         layer = datapath.layer
-        factors = {"a": layer.x.bits, "b": layer.weight_bits, "signed": int(layer.x.signed), **choice}
-        return (Part("lut_multiplier", datapath.kernel.pe * datapath.kernel.simd, factors),)
+        unsigned = int(layer.operand_bits > layer.x.bits)
+        factors = {"a": layer.x.bits, "b": layer.weight_bits, "unsigned": unsigned}
+        return (Part("product_sum", sums, {"terms": terms, **factors, "width": width, **choice}),)
 
 
 NARROW = 3

@@ -18,8 +18,8 @@ import numpy as np
 
 from ....ir import Int64, Part, Parts
 from ..layer import MacLayer
-from ..trees import tree_adders, tree_registers
-from .base import Form, Word
+from ..trees import segments, tree_registers
+from .base import DSP_WIDTH, Form, Word
 from .xnor import fits as fits_xnor
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ class PackedDsp(Form):
     def term_bits(self, layer: MacLayer) -> int:
         return layer.weight_bits + layer.x.bits + 1
 
+    def live_term_bits(self, layer: MacLayer) -> int:
+        """Products are not negative."""
+        return layer.weight_bits + (layer.x.bits if layer.x.bits > 1 else 0)
+
     def extra_sum_bits(self, layer: MacLayer) -> int:
         return 1
 
@@ -89,14 +93,60 @@ class PackedDsp(Form):
             "top_bit": layer.x.bits - 1,
         }
 
-    def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
+    def in_slices(self, layer: MacLayer, fields: int) -> bool:
+        """Are so many products of one input worth a slice to Yosys?"""
+        return layer.x.bits > 1 and fields * (layer.weight_bits + layer.x.bits) >= DSP_WIDTH
+
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+        """Of products that are in registers, those of slices or others."""
+        if terms == 1:
+            return ()
+        pe, bits = datapath.kernel.pe, self.live_term_bits(datapath.layer)
+        return (Part("sum", sums // pe * (pe - self._alone(datapath)), {"terms": terms, "bits": bits, "width": width}),)
+
+    def registers(self, datapath: Datapath) -> Parts:
+        first, *others = super().registers(datapath)
+        count = first.count // datapath.kernel.pe * (datapath.kernel.pe - self._alone(datapath))
+        return Part("register", count, first.sizes), *others
+
+    def _alone(self, datapath: Datapath) -> int:
+        """Outputs that have slices of their own: these add, too, up to the first registers."""
+        return int(datapath.kernel.pe % self.pack == 1 and self.in_slices(datapath.layer, 1))
+
+    def beside(self, datapath: Datapath) -> Parts:
+        """The products, and the sums of the values."""
+        layer, kernel, side = datapath.layer, datapath.kernel, datapath.side
+        whole, rest = divmod(kernel.pe, self.pack)
+        parts = [*self._products(layer, whole * kernel.simd, self.pack), *self._products(layer, kernel.simd, rest)]
+        parts.append(Part("register", 1, {"bits": kernel.simd * layer.x.bits * side}))
+        for count, bits in tree_registers(kernel.simd, layer.x.bits, kernel.stages):
+            parts.append(Part("register", side * count, {"bits": bits}))
+        for sums, terms, bottom, top in segments(kernel.simd, kernel.stages):
+            if terms > 1:
+                sizes = {"terms": terms, "bits": layer.x.bits + bottom, "width": layer.x.bits + top}
+                parts.append(Part("sum", side * sums, sizes))
+        return tuple(parts)
+
+    def _products(self, layer: MacLayer, count: int, fields: int) -> Parts:
+        """So many times the products of one input and so many weights, with their register."""
+        if not count or not fields:
+            return ()
+        if self.in_slices(layer, fields):
+            packed = (fields - 1) * self.live_term_bits(layer) + layer.weight_bits
+            return (Part("packed_dsp", count, {"a": packed, "b": layer.x.bits}),)
+        width = self.live_term_bits(layer)
+        sizes = {"terms": 1, "a": layer.weight_bits, "b": layer.x.bits, "unsigned": 0, "width": width}
+        return Part("product_sum", fields * count, sizes), Part("register", fields * count, {"bits": width})
+
+    def accumulator(self, datapath: Datapath) -> Parts:
+        """Where the bits of the output allow, the sum of the values is taken off in the same go."""
         layer, kernel = datapath.layer, datapath.kernel
-        field, slices = layer.weight_bits + layer.x.bits, -(-kernel.pe // self.pack) * kernel.simd
-        side, values, stages = datapath.side, layer.x.bits + 1, kernel.stages
-        return (
-            Part("packed_dsp", slices, {"a": (self.pack - 1) * field + layer.weight_bits, "b": layer.x.bits}),
-            Part("register", 1, {"bits": kernel.simd * layer.x.bits * side}),
-            *(Part("register", side * n, {"bits": b}) for n, b in tree_registers(kernel.simd, values, stages)),
-            *(Part("tree_adder", side * n, {"bits": b}) for n, b in tree_adders(kernel.simd, values)),
-            Part("adder", kernel.pe, {"bits": min(datapath.sum_bits, layer.out.bits)}),
-        )
+        out, bits = layer.out.bits, datapath.sum_bits
+        if out <= bits:
+            held = Part("register", kernel.pe * (datapath.beats > 1), {"bits": out})
+            return Part("sum", kernel.pe, {"terms": 3, "bits": out, "width": out}), held
+        difference = Part("sum", kernel.pe, {"terms": 2, "bits": bits, "width": bits})
+        if datapath.beats == 1:
+            return difference, Part("sum", kernel.pe, {"terms": 2, "bits": bits, "width": out})
+        choice = Part("mux", kernel.pe, {"inputs": 2, "bits": out})
+        return difference, choice, Part("accumulator", kernel.pe, {"bits": out})

@@ -52,11 +52,8 @@ class Xnor(Form):
     def params(self, datapath: Datapath) -> dict[str, Any]:
         return {"total": "{count, 1'b0}"} if datapath.layer.bipolar else {}
 
-    def parts(self, datapath: Datapath, choice: dict[str, int]) -> Parts:
-        """Where two terms meet, their differences are part of the adder."""
-        if datapath.constant or datapath.kernel.simd % 2 == 0:
-            return ()
-        return (Part("mask", datapath.kernel.pe, {"bits": 1}),)
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+        return (Part("difference_sum", sums, {"terms": terms, "width": width, **choice}),)
 
 
 def fits(layer: MacLayer) -> bool:
