@@ -9,7 +9,7 @@ import pytest
 from intaglio.errors import IntaglioError
 from intaglio.estimate.board import load_board
 from intaglio.estimate.features import KINDS as PART_KINDS
-from intaglio.estimate.features import block_rams, different_columns, dsp_slices, features
+from intaglio.estimate.features import different_columns, dsp_slices, features
 from intaglio.estimate.prices import Prices, load_prices
 from intaglio.estimate.resources import KINDS, Estimate, Resources, estimate, fits, price
 from intaglio.ir import Graph, Kernel, Node, Part, TensorType
@@ -51,41 +51,6 @@ def test_an_unknown_part_is_an_error() -> None:
         price((Part("flux capacitor"),), PRICES)
 
 
-@pytest.mark.parametrize(
-    ("depth", "width", "blocks"),
-    [
-        (16, 8, 0.5),
-        (512, 36, 0.5),
-        (512, 37, 1.0),
-        (512, 72, 1.0),
-        (512, 100, 1.5),  # three of 512 x 36
-        (700, 45, 1.5),  # three of 1024 x 18
-        (1024, 18, 0.5),
-        (1024, 20, 1.0),
-        (1024, 36, 1.0),
-        (2048, 9, 0.5),
-        (2048, 18, 1.0),
-        (4096, 4, 0.5),
-        (4096, 9, 1.0),
-        (16384, 1, 0.5),
-        (32768, 1, 1.0),
-        (65536, 1, 2.0),
-        (65536, 72, 128.0),
-    ],
-)
-def test_block_rams(depth: int, width: int, blocks: float) -> None:
-    assert block_rams(depth, width) == blocks
-
-
-def test_more_memory_is_never_cheaper() -> None:
-    for width in range(1, 80):
-        row = [block_rams(depth, width) for depth in (100, 512, 513, 1024, 2000, 4096, 9000)]
-        assert row == sorted(row)
-    for depth in (100, 513, 2000, 9000):
-        column = [block_rams(depth, width) for width in range(1, 200)]
-        assert column == sorted(column)
-
-
 def test_dsp_slices() -> None:
     assert [dsp_slices(a, b) for a, b in [(4, 4), (5, 4), (18, 25), (25, 18), (26, 18), (25, 19), (30, 30)]] == [
         0,  # narrow products become LUTs
@@ -109,6 +74,7 @@ def test_columns_of_a_small_memory_repeat() -> None:
 
 SIZES = {"bits": 8, "a": 5, "b": 6, "depth": 40, "width": 9, "inputs": 5, "terms": 3, "unsigned": 1, "columns": 8}
 SIZES |= {"digits": 7, "ones": 9, "more_digits": 2, "more_ones": 3, "weights": 4, "levels": 3, "overlap": 5, "alone": 2}
+SIZES |= {"copies": 3, "block": 0}
 
 
 @pytest.mark.parametrize("kind", PART_KINDS)

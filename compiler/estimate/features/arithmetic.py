@@ -20,7 +20,6 @@ FEATURES: dict[str, Make] = {
     "register": lambda s: {"bits": s["bits"]},
     "counter": lambda s: {"bits": s["bits"], "one": 1},
     "control": lambda _: {"one": 1},
-    "fifo_control": lambda _: {"one": 1},
     "adder": _adder,
     "tree_adder": lambda s: {"bits": s["bits"]},
     "accumulator": lambda s: {"bits": s["bits"]},

@@ -6,46 +6,62 @@ from functools import cache
 from math import ceil
 
 from .common import Features, Make, Sizes
-
-
-@cache
-def block_rams(depth: int, width: int) -> float:
-    """Block RAMs of 36 Kb for a memory with one write and one read port, an 18 Kb one being a half.
-
-    A memory is cut into columns of equal words and rows of equal depth, of either size; the cheapest cut counts.
-    """
-    return min(
-        cost * ceil(depth / words) * ceil(width / bits)
-        for cost, shapes in ((0.5, _RAMB18), (1.0, _RAMB36))
-        for words, bits in shapes
-    )
-
+from .cuts import block_ram, lut_ram
 
 URAM_SHAPE = 4096, 72
 """Words and bits of an UltraRAM."""
 
+SHIFT_REGISTER = 32
+"""Bits of a LUT as a shift register (SRLC32E)."""
 
-_RAMB18 = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
-_RAMB36 = ((512, 72), (1024, 36), (2048, 18), (4096, 9), (8192, 4), (16384, 2), (32768, 1))
+
+def block_rams(depth: int, width: int, *, written: bool = True) -> float:
+    """Block RAMs of 36 Kb for a memory with a read port, and unless it holds constants a write port."""
+    return block_ram(depth, width, written=written).size
 
 
-def _lutram(s: Sizes) -> Sizes:
-    """RAM32M (32 x 6) and RAM64M (64 x 3) take four LUTs; deeper ones are several, with a multiplexer behind."""
-    depth, width = s["depth"], s["width"]
-    if depth <= 32:
-        return {"luts": 4 * ceil(width / 6)}
-    blocks = ceil(depth / 64)
-    return {"luts": 4 * ceil(width / 3) * blocks, "mux": width * (blocks - 1)}
+def _choice(width: int, rows: int) -> dict[str, float]:
+    """Choosing a word out of so many rows of a memory: three of them more in each LUT."""
+    return {"choices": width * ceil((rows - 1) / 3)}
+
+
+def _lutram(s: Sizes) -> Features:
+    """LUTs of the primitives of 7-series and of UltraScale+, of which one has a price in either family; the word out of
+    its rows, and a write enable for each of them.
+    """
+    cut, wide = (lut_ram(s["depth"], s["width"], family) for family in ("xc7", "xcup"))
+    found = {"luts": cut.size, "wide_luts": wide.size, **_choice(s["width"], cut.rows)}
+    return found | {"rows": cut.rows if cut.rows > 1 else 0}
 
 
 def _rom_columns(s: Sizes) -> Features:
-    """A LUT per column and 64 words, and the register that its word is read into (block RAMs have theirs inside).
-
-    Few words make few different columns: of the 2**depth that there are, two are constant, and equal ones are built
-    once. Contents count as random.
+    """A column of bits is a function of the address, and the word is read into a register (block RAMs have theirs
+    inside). Columns that are alike are built once, and so are their blocks of 64 words; contents that `columns` and
+    `blocks` do not tell count as random.
     """
-    columns, rows = different_columns(s["depth"], s["width"]), ceil(s["depth"] / 64)
-    return {"luts": columns if s["depth"] > 2 else 0, "more_luts": columns * (rows - 1), "bits": columns}
+    depth = s["depth"]
+    columns = s.get("columns", different_columns(depth, s["width"]))
+    luts = float(s["blocks"]) if "blocks" in s else columns * blocks_of(depth)
+    return {"luts" if depth <= WIDEST_FUNCTION else "deep_luts": luts * LITERALS.get(depth, 1.0), "bits": columns}
+
+
+WIDEST_FUNCTION = 256
+"""Words of the largest table without a multiplexer of LUTs: four of them, joined by the MUXF of a slice."""
+
+LITERALS = {2: 0.0, 3: 0.33, 4: 0.3, 5: 0.5, 6: 0.83, 7: 0.85, 8: 0.86}
+"""How many columns of so few words take a LUT. The others are a bit of the address, which may reset or enable their
+register besides.
+"""
+
+
+def blocks_of(depth: int) -> float:
+    """LUTs of a random column: one for 64 words, two or four where the slice's multiplexers join them. The last block
+    is for nothing where it is constant, as a few words may be.
+    """
+    blocks, last = divmod(depth - 1, 64)
+    if blocks in (1, 2):
+        return blocks + blocks * (1 - 2.0**-last)
+    return max(4, blocks + 1) if blocks else 1
 
 
 @cache
@@ -57,17 +73,52 @@ def different_columns(depth: int, width: int) -> float:
     return (kinds - 2) * (1 - (1 - 1 / kinds) ** width)
 
 
-def _block(s: Sizes) -> Sizes:
-    return {"rows": s["width"] * (ceil(s["depth"] / 4096) - 1)}
+def _rom_block(s: Sizes) -> Features:
+    rows = block_ram(s["depth"], s["width"], written=False).rows
+    return _choice(s["width"], rows) | {"place": (rows - 1).bit_length()}
+
+
+def _ram_block(s: Sizes) -> Features:
+    rows = block_ram(s["depth"], s["width"], written=True).rows
+    return _choice(s["width"], rows) | {"place": (rows - 1).bit_length(), "rows": rows if rows > 1 else 0}
+
+
+def _shift_line(s: Sizes) -> Features:
+    """A line of each bit."""
+    luts, bits = shift_registers(s["depth"])
+    return {"luts": s["width"] * luts, "bits": s["width"] * bits}
+
+
+def shift_registers(depth: int) -> tuple[int, int]:
+    """LUTs and flip-flops of a line of one bit: SRLC32E or SRL16E, and a flip-flop for one more. Yosys leaves lines of
+    two bits to flip-flops.
+    """
+    if depth < 3:
+        return 0, depth
+    luts, rest = divmod(depth, SHIFT_REGISTER)
+    return luts + (rest > 1), int(rest in (1, 17))
+
+
+def _fifo_control(s: Sizes) -> Features:
+    """Of a FIFO: addresses to write and to read, which start again after the last word, and how many words there are.
+
+    The address of a word that LUTs hold is kept twice; a block RAM is one cycle late, and a word that is wanted at once
+    comes past it.
+    """
+    depth = s["depth"]
+    address = (depth - 1).bit_length()
+    found = {"one": 1, "count": depth.bit_length(), "address": address, "wraps": address * (depth & (depth - 1) > 0)}
+    return found | ({"past": 1, "past_bits": s["width"]} if s["block"] else {"copy": address})
 
 
 FEATURES: dict[str, Make] = {
     "rom_constant": lambda _: {},
     "rom_lutram": _rom_columns,
-    "rom_bram": _block,
+    "rom_bram": _rom_block,
     "ram_constant": lambda s: {"bits": s["depth"] * s["width"]},
     "ram_lutram": _lutram,
-    "ram_bram": _block,
+    "ram_bram": _ram_block,
     "ram_uram": lambda _: {"one": 1},
-    "shift_line": lambda s: {"luts": s["width"] * ceil(s["depth"] / 32), "ends": s["width"]},
+    "shift_line": _shift_line,
+    "fifo_control": _fifo_control,
 }

@@ -28,12 +28,6 @@ class Fifo:
     def parts(self) -> Parts:
         if self.depth == 0:
             return ()
-        count = Part("counter", 1, {"bits": self.depth.bit_length()})
-        if self.depth == 1:
-            return Part("ram_constant", 1, {"depth": 1, "width": self.width}), count, Part("fifo_control")
         sizes = {"depth": self.depth, "width": self.width}
-        ends = Part("counter", 2, {"bits": (self.depth - 1).bit_length()})
-        if not self.in_block:
-            return Part("ram_lutram", 1, sizes), ends, count, Part("fifo_control")
-        bypass = Part("register", 1, {"bits": self.width}), Part("mux", 1, {"inputs": 2, "bits": self.width})
-        return Part("ram_bram", 1, sizes), ends, count, *bypass, Part("fifo_control")
+        kind = "ram_bram" if self.in_block else "ram_lutram" if self.depth > 1 else "ram_constant"
+        return Part(kind, 1, sizes), Part("fifo_control", 1, sizes | {"block": int(self.in_block)})

@@ -30,7 +30,7 @@ class Fork(Link):
         return Program(self.beats, (steps,), steps, 0)
 
     def parts(self) -> Parts:
-        return (Part("control", self.copies),)  # each with its bit
+        return (Part("fork", 1, {"copies": self.copies}),)
 
     def params(self) -> dict[str, Any]:
         readers = [f"m{k}" for k in range(self.copies)]

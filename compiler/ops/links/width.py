@@ -9,6 +9,7 @@ Each step reads a beat if less is held than the next output beat takes, and issu
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -132,28 +133,48 @@ class Width(Link):
 
     def parts(self) -> Parts:
         pixel, bits = self.pixel(), self.tensor.bits
-        wide, narrow = max(self.from_lanes, self.to_lanes) * bits, min(self.from_lanes, self.to_lanes) * bits
+        wide, narrow = max(self.from_lanes, self.to_lanes), min(self.from_lanes, self.to_lanes)
+        slots = wide // narrow
         spare = folds(self.tensor.channels, self.from_lanes) * self.from_lanes - self.tensor.channels
         parts = [Part("control")]
         if self._counts_steps() and len(pixel) > 1:
             parts.append(Part("counter", 1, {"bits": width_of(len(pixel))}))
-        if spare:
-            parts.append(Part("mask", 1, {"bits": spare * bits}))
         if self.form == "any":
-            held = max(1, *(step.left for step in pixel)) * bits
-            fills = {step.fill for step in pixel if step.reads}
-            hold = max(self.to_lanes, *(fill + self.from_lanes for fill in fills)) * bits
-            parts.append(Part("register", 1, {"bits": self.to_lanes * bits + held}))
-            if len(fills) > 1:
-                parts.append(Part("mux", 1, {"inputs": len(fills), "bits": hold}))
-            parts.append(Part("mux", 1, {"inputs": 2, "bits": held}))
-            return tuple(parts)
-        parts.append(Part("register", 1, {"bits": wide}))
-        if wide > narrow:
-            parts.append(Part("counter", 1, {"bits": width_of(wide // narrow)}))
-        if self.form == "narrow":
-            parts.append(Part("mux", 1, {"inputs": 2, "bits": wide - narrow}))
+            held, inputs = _choices(self.tensor.channels, self.from_lanes, self.to_lanes)
+            parts.append(Part("register", 1, {"bits": (self.to_lanes + held) * bits}))
+            return (*parts, *(Part("gate", 1, {"inputs": n, "bits": count * bits}) for n, count in inputs))
+        parts.append(Part("register", 1, {"bits": wide * bits}))
+        if slots > 1:
+            parts.append(Part("counter", 1, {"bits": width_of(slots)}))
+        if self.form == "narrow":  # the word that comes, or what is left of one; its spare lanes are zero
+            parts.append(Part("gate", 1, {"inputs": 3, "bits": (wide - narrow + min(spare, narrow)) * bits}))
+        elif slots > 1:
+            parts.append(Part("gate", 1, {"inputs": 3, "bits": slots}))  # is it this slot's turn?
+        if self.form == "widen" and spare:
+            parts.append(Part("mask", 1, {"bits": spare * bits}))
         return tuple(parts)
+
+
+@lru_cache(maxsize=4096)
+def _choices(channels: int, from_lanes: int, to_lanes: int) -> tuple[int, tuple[tuple[int, int], ...]]:
+    """Of the form `any`: elements held, and how many registers choose among so many inputs, (inputs, registers) each.
+
+    A register takes what is held at its place, or behind it if a beat goes out, and what comes in at one of the fills.
+    """
+    pixel = _pixel(channels, from_lanes, to_lanes)
+    held = max(1, *(step.left for step in pixel))
+    fills = sorted({step.fill for step in pixel if step.reads})
+    always = all(step.issues for step in pixel)
+
+    def inputs(place: int) -> int:
+        """What may come to a place, with what says that it does."""
+        return (place < held) + 2 * sum(fill <= place < fill + from_lanes for fill in fills)
+
+    sizes = [inputs(place) for place in range(to_lanes)]
+    for place in range(held):
+        stays = 0 if always else 2 if place < to_lanes else 1 + inputs(place)  # `both` is there for the result already
+        sizes.append(stays + inputs(place + to_lanes))
+    return held, tuple(sorted(Counter(sizes).items()))
 
 
 def _mask(flags: list[bool]) -> str:
