@@ -11,16 +11,21 @@ import typer
 from .app import app, err
 from .options import (
     ActBits,
+    AllBoards,
     BoardName,
+    BreakEven,
     Budget,
     Clock,
     Config,
+    EnergyView,
     Epochs,
+    Figures,
     Folding,
     InputType,
     Json,
     Keep,
     Latency,
+    Marginal,
     OutputType,
     Rate,
     SourcePath,
@@ -28,7 +33,7 @@ from .options import (
     Verbose,
     WeightBits,
 )
-from .sources import compile_source, read_source, samples_of, show
+from .sources import compile_source, look, read_source, samples_of, show
 
 
 @app.command("compile")
@@ -49,6 +54,8 @@ def compile_command(
     input_type: InputType = None,
     output_type: OutputType = None,
     verify: Annotated[int, typer.Option(help="Samples to verify before writing; 0 for none.")] = 0,
+    marginal: Marginal = False,
+    break_even: BreakEven = False,
     config: Config = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -66,8 +73,9 @@ def compile_command(
         if not result.passed:
             print(f"NOT EQUAL, nothing written: {result.divergence}")
             raise typer.Exit(1)
+    look(design, marginal, break_even)
     design.write(out, x=samples)
-    show(design, as_json, verbose)
+    show(design, as_json, verbose, _views(marginal=marginal, break_even=break_even))
     if not as_json:
         if verify:
             print(result.text)
@@ -90,6 +98,11 @@ def estimate(
     epochs: Epochs = None,
     input_type: InputType = None,
     output_type: OutputType = None,
+    figures: Figures = False,
+    energy: EnergyView = False,
+    boards: AllBoards = False,
+    marginal: Marginal = False,
+    break_even: BreakEven = False,
     config: Config = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -97,7 +110,9 @@ def estimate(
     """LUT, FF, DSP, BRAM per layer and in total, interval and latency: before any synthesis."""
     loaded = read_source(source, keep, weight_bits, act_bits, epochs, (input_type, output_type))
     design = compile_source(loaded, board, clock_mhz, (target_fps, target_latency_us), budget, (strategy, folding))
-    show(design, as_json, verbose)
+    look(design, marginal, break_even)
+    views = _views(figures=figures, energy=energy, boards=boards, marginal=marginal, break_even=break_even)
+    show(design, as_json, verbose, views)
 
 
 @app.command()
@@ -133,3 +148,7 @@ def verify(
         print(result.text)
     if not result.passed:
         raise typer.Exit(1)
+
+
+def _views(**asked: bool) -> list[str]:
+    return [name for name, wanted in asked.items() if wanted]

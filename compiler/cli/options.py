@@ -56,6 +56,11 @@ Keep = Annotated[float | None, typer.Option(help="Share of the channels to keep 
 WeightBits = Annotated[int | None, typer.Option(help="Bits of the weights.")]
 ActBits = Annotated[int | None, typer.Option(help="Bits of the activations.")]
 Epochs = Annotated[int | None, typer.Option(help="Epochs of training.")]
+Figures = Annotated[bool, typer.Option("--figures", help="Also MACs, BOPs, bits, how full memories are; -v, too.")]
+EnergyView = Annotated[bool, typer.Option("--energy", help="Also joules, modelled, beside measured devices.")]
+AllBoards = Annotated[bool, typer.Option("--boards", help="Also the same design against every board.")]
+Marginal = Annotated[bool, typer.Option("--marginal", help="Also what one more bit, channel, PE costs. Takes longer.")]
+BreakEven = Annotated[bool, typer.Option("--break-even", help="Also from which sparsity on zeros pay. Takes longer.")]
 InputType = Annotated[
     str | None, typer.Option(help="Of an ONNX network whose input has no quantiser: fixed<16,6>, ufixed<8,0>, int8.")
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,22 @@ def samples_of(design: Any, source: Any, count: int) -> Any:
     return border.random_inputs(design.graph, count)
 
 
-def show(design: Any, as_json: bool, verbose: bool) -> None:
-    """A design's facts as tables, or as JSON."""
+def look(design: Any, marginal: bool, break_even: bool) -> None:
+    """Finds out what takes longer than an estimate; the facts have it from then on."""
+    if marginal:
+        with err.status("pricing one more bit, channel and lane of every layer"):
+            design.marginal()
+    if break_even:
+        with err.status("looking for the sparsity from which on zeros pay"):
+            design.break_even()
+
+
+def show(design: Any, as_json: bool, verbose: bool, views: Collection[str] = ()) -> None:
+    """A design's facts as tables, the views among them that are asked for; or all of them as JSON."""
     from ..flow.show import print_facts
 
     facts = design.facts()
     if as_json:
         print(json.dumps(facts))
     else:
-        print_facts(facts, console(), verbose=verbose)
+        print_facts(facts, console(), verbose=verbose, views=views)

@@ -17,7 +17,7 @@ from .depths import fifo_depths
 if TYPE_CHECKING:
     from ..ops.netlist import Netlist
 
-__all__ = ["Cycles", "count_cycles", "earliest_writes", "fifo_depths"]
+__all__ = ["Cycles", "count_cycles", "earliest_writes", "fifo_depths", "slowest_block"]
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,15 @@ class Cycles:
 
 def count_cycles(netlist: Netlist) -> Cycles:
     """The interval and latency of a netlist whose FIFOs are deep enough (`fifo_depths`)."""
+    bottleneck, slowest = slowest_block(netlist)
+    return Cycles(slowest, _latency(netlist), bottleneck, {block.name: block.program.steps for block in netlist.blocks})
+
+
+def slowest_block(netlist: Netlist) -> tuple[str, int]:
+    """What sets the interval, and the interval; a stream at the border takes a cycle for each of its beats."""
     steps = {block.name: block.program.steps for block in netlist.blocks}
     border = {f"{c.tensor} (stream)": c.beats for c in (*netlist.outputs_of[""], *netlist.inputs_of[""])}
-    slowest = max({**border, **steps}.items(), key=lambda item: item[1])
-    return Cycles(slowest[1], _latency(netlist), slowest[0], steps)
+    return max({**border, **steps}.items(), key=lambda item: item[1])
 
 
 def _latency(netlist: Netlist) -> int:

@@ -43,7 +43,7 @@ class EnergyRow:
     toggle: Mapping[str, float]
     activity: Mapping[str, float]
     clock: float
-    sources: tuple[str, ...]
+    sources: list[str]
 
     @staticmethod
     def read(table: Mapping[str, Any]) -> EnergyRow:
@@ -51,7 +51,7 @@ class EnergyRow:
         try:
             toggle, activity = ({k: float(table[name][k]) for k in KINDS} for name in ("toggle", "activity"))
             watts, clock = float(table["static_watts"]), float(table["clock"])
-            sources = tuple(str(text) for text in table["sources"])
+            sources = [str(text) for text in table["sources"]]
         except (KeyError, TypeError, ValueError) as error:
             names = ", ".join(f.name for f in fields(EnergyRow))
             raise IntaglioError(

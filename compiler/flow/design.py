@@ -14,7 +14,9 @@ import numpy as np
 from ..errors import IntaglioError
 from ..estimate.board import Board
 from ..estimate.cycles import Cycles, count_cycles
-from ..estimate.prices import load_prices
+from ..estimate.energy import Energy, model_energy
+from ..estimate.figures import Figures, Memory, figures, memories
+from ..estimate.prices import Prices, load_prices
 from ..estimate.resources import Estimate, Resources
 from ..estimate.resources import estimate as estimate_resources
 from ..ir import Array, Graph
@@ -22,6 +24,8 @@ from ..ops.netlist import Netlist
 from ..report.facts import Measured, facts
 from ..simulator import border
 from ..simulator.interpreter import first_divergence, run
+from .break_even import BreakEven, break_even
+from .marginal import Marginal, marginal_costs
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Summary:
     cycles: Cycles
     board: Board
     clock_mhz: float
+    netlist: Netlist = field(repr=False)
 
     @property
     def total(self) -> Resources:
@@ -50,6 +55,23 @@ class Summary:
     def fits(self) -> bool:
         """Does the whole board hold it?"""
         return self.total <= self.board.capacity
+
+    @cached_property
+    def figures(self) -> Figures:
+        """What the network computes and stores: MACs, bit operations, bits of weights and of feature maps."""
+        return figures(self.netlist.graph)
+
+    @cached_property
+    def memories(self) -> dict[str, Memory]:
+        """How full its block RAMs and UltraRAMs are, block by block."""
+        return memories(self.netlist)
+
+    @cached_property
+    def energy(self) -> Energy | None:
+        """Joules of an inference, MODELLED; None where the board's file has no `[energy]`."""
+        if self.board.energy is None:
+            return None
+        return model_energy(self.netlist, self.resources, self.cycles.interval, self.clock_mhz, self.board.energy)
 
 
 @dataclass(frozen=True)
@@ -95,6 +117,7 @@ class Design:
     before: Netlist | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     verified: list[Verification] = field(default_factory=list, compare=False)
+    _insights: dict[str, list[Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def graph(self) -> Graph:
@@ -104,7 +127,7 @@ class Design:
     @cached_property
     def _summary(self) -> Summary:
         measured = self._measured(self.netlist)
-        return Summary(measured.resources, measured.cycles, self.board, self.clock_mhz)
+        return Summary(measured.resources, measured.cycles, self.board, self.clock_mhz, self.netlist)
 
     def estimate(self) -> Summary:
         """LUT, FF, DSP, BRAM per layer and in total, interval and latency: of the RTL, before any synthesis."""
@@ -138,12 +161,29 @@ class Design:
         notes = {"asked": dict(self.asked), **self.graph.notes}
         if self.verified:
             notes["verification"] = {**asdict(self.verified[-1]), "passed": self.verified[-1].passed}
+        notes |= {name: [each.row() for each in rows] for name, rows in self._insights.items()}
         before = None if self.before is None else self._measured(self.before)
-        return facts(self.name, self.board, self.clock_mhz, self._measured(self.netlist), before, notes)
+        return facts(self.name, self.board, self.clock_mhz, self.prices, self._measured(self.netlist), before, notes)
+
+    @property
+    def prices(self) -> Prices:
+        """The prices in force: those of the board's owner, or of its device family."""
+        return load_prices(self.board.prices)
+
+    def marginal(self) -> list[Marginal]:
+        """What one more bit, channel or lane costs, layer by layer. Takes a second or so; `facts` has it afterwards."""
+        if "marginal" not in self._insights:
+            self._insights["marginal"] = marginal_costs(self.netlist, self.prices, self.clock_mhz)
+        return self._insights["marginal"]
+
+    def break_even(self) -> list[BreakEven]:
+        """From which sparsity on weights at random places pay, layer by layer; likewise."""
+        if "break_even" not in self._insights:
+            self._insights["break_even"] = break_even(self.netlist, self.board, self.prices, self.clock_mhz)
+        return self._insights["break_even"]
 
     def _measured(self, netlist: Netlist) -> Measured:
-        resources = estimate_resources(netlist, load_prices(self.board.prices))
-        return Measured(netlist, resources, count_cycles(netlist))
+        return Measured(netlist, estimate_resources(netlist, self.prices), count_cycles(netlist))
 
     def _verify(
         self, named: dict[str, Array], backends: tuple[str, ...], stall: float, seed: int, folder: Path

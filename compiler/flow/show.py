@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,6 +11,8 @@ from rich.table import Column, Table
 
 from ..estimate.resources import KINDS
 from ..report.facts import binding, busy
+from ..report.units import percent
+from .show_insight import VIEWS
 
 if TYPE_CHECKING:
     from ..estimate.board import Board
@@ -20,8 +22,13 @@ KERNEL = ("memory", "buffer", "multiplier", "compare", "stages")
 """What the table of kernels shows, besides PE and SIMD."""
 
 
-def print_facts(facts: Mapping[str, Any], console: Console, *, verbose: bool = False) -> None:
-    """A design: each layer, the total, its share of the board; with verbose, each kernel and each FIFO's depth."""
+def print_facts(
+    facts: Mapping[str, Any], console: Console, *, verbose: bool = False, views: Collection[str] = ()
+) -> None:
+    """A design: each layer, the total, its share of the board; then other views of it, by name (show_insight.py).
+
+    With verbose, also its figures, each kernel and each FIFO's depth.
+    """
     board, total, before = facts["board"], facts["total"], facts["before"]
     numbers = [Column(kind.upper(), justify="right") for kind in KINDS]
     table = Table(
@@ -30,21 +37,22 @@ def print_facts(facts: Mapping[str, Any], console: Console, *, verbose: bool = F
         "PE x SIMD",
         "bits",
         *numbers,
-        *(Column(name, justify="right") for name in ("cycles", "busy")),
+        *(Column(name, justify="right") for name in ("of board", "cycles", "busy")),
     )
     for row in facts["layers"]:
         fold = "" if row["link"] else f"{row['pe']} x {row['simd']}"
         cells = [f"{row[kind]:,}" for kind in KINDS]
         cycles = f"{row['cycles']:,}" if "cycles" in row else ""
-        table.add_row(row["name"], row["operator"], fold, str(row.get("bits", "")), *cells, cycles, busy(row))
+        share = percent(row["share"]) if row.get("share") is not None else ""
+        table.add_row(row["name"], row["operator"], fold, str(row.get("bits", "")), *cells, share, cycles, busy(row))
     table.add_section()
-    table.add_row("total", "", "", "", *(f"{total[kind]:,}" for kind in KINDS), f"{total['interval_cycles']:,}", "")
-    share = [f"{100 * total['share'][kind]:.1f} %" for kind in KINDS]
-    table.add_row(f"of {board['name']}", "", "", "", *share, "", "")
-    if before is not None:
-        table.add_row(
-            "before carving", "", "", "", *(f"{before[k]:,}" for k in KINDS), f"{before['interval_cycles']:,}", ""
-        )
+    for title, sums in (("total", total), ("before carving", before)):
+        if sums is not None:
+            cells = [f"{sums[kind]:,}" for kind in KINDS]
+            largest = percent(max(sums["share"].values()))
+            table.add_row(title, "", "", "", *cells, largest, f"{sums['interval_cycles']:,}", "")
+    shares = [percent(total["share"][kind]) for kind in KINDS]
+    table.add_row(f"of {board['name']}", "", "", "", *shares, "", "", "")
     console.print(table)
     console.print(
         f"{facts['name']} on {board['title']} at {facts['clock_mhz']:g} MHz: interval {total['interval_cycles']:,} "
@@ -52,11 +60,17 @@ def print_facts(facts: Mapping[str, Any], console: Console, *, verbose: bool = F
         f"({total['latency_us']:g} us), bottleneck {total['bottleneck']}; {binding(facts)}",
         soft_wrap=True,
     )
+    if "prices" in facts:
+        own = f", from {facts['prices']['own']}" if facts["prices"]["own"] else ""
+        console.print(f"prices: {facts['prices']['title']}{own}", markup=False, soft_wrap=True)
     folding = facts.get("asked", {}).get("folding")
     if folding:
         skipped = "".join(f"\n  skipped {text}" for text in folding["skipped"])
         text = f"{folding['from']}: kernels by hand: {', '.join(folding['nodes']) or 'none'}{skipped}"
         console.print(text, markup=False, soft_wrap=True)
+    for name, show in VIEWS.items():
+        if name in views or (verbose and name == "figures"):
+            show(facts, console)
     if verbose:
         kernels = Table("kernel", *KERNEL)
         for row in facts["layers"]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..ir import Int64, Op, TensorType, Work, as_integers, bit_operations
 from .hardware import weight_type
+from .multiply_accumulate import mac_layer
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -24,7 +25,7 @@ class Weighted(Op):
         """Windows that reach into padding count in full."""
         outputs, count = len(self.bias), int(self.weight.size)
         zeros, bits = count - int(np.count_nonzero(self.weight)), constant_bits(self.weight)
-        positions = self.infer(x).pixels
+        positions = mac_layer(self, x).out.pixels
         bops = bit_operations(outputs, count // outputs, zeros / count, x.bits, bits)
         return Work(count * positions, 2 * count * positions, bops * positions, count, zeros, bits)
 

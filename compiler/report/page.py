@@ -8,6 +8,8 @@ from typing import Any
 
 from ..codegen.env import render
 from .facts import binding, busy
+from .sections import sections
+from .units import joules, percent
 
 INK, BEFORE, AFTER = "#1c2733", "#b9c4cf", "#b4532a"
 
@@ -34,6 +36,9 @@ def render_page(facts: Mapping[str, Any]) -> str:
         binding=binding(facts) + ".",
         busy=busy,
         asked=_asked(facts),
+        sections=list(sections(facts)),
+        prices=_prices(facts),
+        percent=percent,
         number=_number,
     )
 
@@ -54,7 +59,23 @@ def _cards(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("Frames per second", _number(total["fps"]), f"at {_number(facts['clock_mhz'])} MHz"),
         ("Interval", f"{_number(total['interval_cycles'])} cycles", f"set by {total['bottleneck']}"),
         ("Latency", f"{_number(total['latency_us'])} µs", f"{_number(total['latency_cycles'])} cycles"),
+        *_energy_card(facts),
     ]
+
+
+def _energy_card(facts: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    modelled = facts.get("energy", {}).get("modelled")
+    if modelled is None:
+        return []
+    return [("Energy, modelled", joules(modelled["joules"]), f"a frame; {joules(modelled['dynamic_joules'])} dynamic")]
+
+
+def _prices(facts: Mapping[str, Any]) -> str:
+    """Which prices are in force, for people."""
+    prices = facts.get("prices")
+    if prices is None:
+        return ""
+    return f"prices {prices['title']}" + (f", from {prices['own']}" if prices["own"] else "")
 
 
 def _asked(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
