@@ -48,7 +48,8 @@ def bench(
     what: Annotated[
         str,
         typer.Argument(
-            help="simulator: against hls4ml's C-simulation and plain PyTorch; or an .onnx file: against qonnx."
+            help="simulator: against hls4ml's C-simulation and plain PyTorch; estimate: of a network of CNV's size; "
+            "or an .onnx file: against qonnx."
         ),
     ] = "simulator",
     as_json: Json = False,
@@ -66,8 +67,14 @@ def bench(
 
         with err.status("building the same network three times"):
             rows = bench_simulator()
+    elif what == "estimate":
+        from ..flow.bench_estimate import bench_estimate
+
+        with err.status("estimating the same design over and over"):
+            rows = bench_estimate()
     else:
-        raise IntaglioError(f"there is no benchmark {what!r}", hint="simulator, or the path of an .onnx file")
+        hint = "simulator, estimate, or the path of an .onnx file"
+        raise IntaglioError(f"there is no benchmark {what!r}", hint=hint)
     if as_json:
         print(json.dumps(rows))
     else:

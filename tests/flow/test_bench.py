@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from intaglio.flow import bench
+from intaglio.flow.bench_estimate import bench_estimate
 from intaglio.simulator import run, simulate
 
 TINY = bench.Size(2, 3, 5, 4)
@@ -43,3 +44,13 @@ def test_the_networks_are_alive_and_the_same(size: bench.Size) -> None:
     bias = weights[0][1]
     assert (real * 8 * 256 - bias * 256 == tensors["conv0"] - bias).all()
     assert (simulate(graph, x) == tensors[graph.outputs[0]]).all()
+
+
+def test_estimates_of_a_narrow_cnv() -> None:
+    """Nothing depends on what was estimated before; a design that nothing is remembered of takes longer."""
+    rows = bench_estimate(narrower=16)
+    assert json.loads(json.dumps(rows)) == rows
+    again, changed, new, rtl = (row["times_an_estimate"] for row in rows)
+    assert again == 1
+    assert min(changed, new, rtl) > 0
+    assert rows[0]["per_second"] > 1
