@@ -117,6 +117,37 @@ def test_estimate_marks_the_bottleneck(run, graph_file: Path) -> None:
     assert f"bottleneck {facts['total']['bottleneck']}; most used: LUT" in text
 
 
+def test_estimate_says_more_where_it_is_asked(run, graph_file: Path) -> None:
+    command = ("estimate", graph_file, "--target-fps", "3e6")
+    plain = run(*command).out
+    assert "prices: xc7, fitted to" in plain
+    flags = ("--figures", "--energy", "--boards", "--marginal", "--break-even")
+    whole = run(*command, *flags)
+    assert whole.code == 0, whole.err
+    for title in ("MACs", "modelled, not measured", "alveo-u250", "one more", "folded, from"):
+        assert title in whole.out
+        assert title not in plain
+    facts = json.loads(run(*command, "--marginal", "--break-even", "--json").out)
+    assert {row["what"] for row in facts["marginal"]} >= {"weight bit", "output bit", "input bit", "channel", "PE"}
+    assert [row["node"] for row in facts["break_even"]] == ["hidden", "out"]
+    assert facts["figures"]["total"]["macs"] == 6 * 9 + 3 * 6
+    assert facts["energy"]["modelled"]["joules"] > 0
+    assert len(facts["boards"]) == 6
+    short = json.loads(run(*command, "--json").out)
+    assert "marginal" not in short
+    assert short["figures"] == facts["figures"]
+
+
+def test_a_written_report_has_what_was_looked_for(run, graph_file: Path, tmp_path: Path) -> None:
+    answer = run("compile", graph_file, "--out", "design", "--target-fps", "1e6", "--marginal", "--break-even")
+    assert answer.code == 0, answer.err
+    assert "one more" in answer.out
+    page = (tmp_path / "design" / "report.html").read_text()
+    assert "One more of everything" in page
+    assert "From where on zeros pay" in page
+    assert "one more" in run("report", "design").out
+
+
 def test_simulate_runs_an_array(run, graph_file: Path, tmp_path: Path) -> None:
     x = np.random.default_rng(0).normal(size=(4, 9))
     np.save(tmp_path / "x.npy", x)

@@ -39,7 +39,7 @@ def report(
     if as_json:
         print(json.dumps(facts))
     else:
-        print_facts(facts, console())
+        print_facts(facts, console(), views=[name for name in ("marginal", "break_even") if facts.get(name)])
         err.print(f"page: {folder / 'report.html'}")
 
 

@@ -77,11 +77,12 @@ def load_source(
             defaults = {"board": facts["board"]["name"], "clock_mhz": facts["clock_mhz"], "name": facts["name"]}
             defaults["target_interval"] = facts["total"]["interval_cycles"]
             defaults["budget"] = facts.get("asked", {}).get("budget", 0.8)
+            notes = {key: facts[key] for key in ("accuracy", "recipe") if key in facts}
         except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
             raise IntaglioError(f"the report cannot be read: {error}", where=str(path / "report.json")) from None
         if (path / "folding.toml").is_file():
             defaults["folding"] = path / "folding.toml"
-        return Source(inner, defaults=defaults)
+        return Source(replace(inner, notes=notes), defaults=defaults)
     if path.suffix == ".py":
         return _train(path, recipe or {}, epochs)
     if path.suffix == ".onnx":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import intaglio
 import pytest
@@ -13,6 +14,7 @@ from intaglio.estimate.resources import KINDS
 from intaglio.flow.design import Design
 from intaglio.flow.show import print_facts
 from intaglio.flow.show_insight import VIEWS
+from intaglio.flow.source import load_source
 from intaglio.passes.one_more import one_more_channel
 from intaglio.report.page import render_page
 from intaglio.report.units import count, joules, percent
@@ -139,6 +141,11 @@ def test_the_page_shows_all_of_it(facts: dict) -> None:
     assert "fitted to" in page
     assert page.count("not measured</small>") == 2
     assert "before carving" in page
+
+
+def test_a_written_design_remembers_its_accuracy(design: Design, tmp_path: Path) -> None:
+    source = load_source(design.write(tmp_path / "out"))
+    assert source.graph.notes["accuracy"] == {"FP32": 98.9, "frozen model": 98.5}
 
 
 def test_a_page_of_facts_that_have_less(facts: dict) -> None:
