@@ -19,6 +19,7 @@ class Board:
 
     family: `zynq7`, `zynqmp`, `7series` or `ultrascale+`. prices: the price list its estimates use: that of a device
     family (`xc7`, `xcup`), or the path of the board's own, `<board>.prices.json` beside its .toml, where there is one.
+    energy: what an inference takes is modelled from it; None where its .toml has no `[energy]`.
     """
 
     name: str

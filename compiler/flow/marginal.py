@@ -156,12 +156,14 @@ class Differences:
         more = [pe for pe in distinct_lanes(outputs) if pe > kernel.pe]
         alone = (replace(kernel, pe=pe) for pe in more)
         coupled = (replace(kernel, pe=pe, simd=kernel.simd * pe // kernel.pe) for pe in more)
-        wider = (replace(kernel, simd=simd) for simd in distinct_lanes(inputs) if simd > kernel.simd)
-        whole = (
-            replace(kernel, simd=simd)
-            for simd in sorted({k.simd for k in node.op.kernels(*ins) if k.pe == kernel.pe and k.simd > inputs})
-        )
-        found = {"PE": self._first(node, chain(alone, coupled)), "SIMD": self._first(node, chain(wider, whole))}
+
+        def wider() -> Iterator[Kernel]:
+            """On more channels; where they are all, on more than one position."""
+            yield from (replace(kernel, simd=simd) for simd in distinct_lanes(inputs) if simd > kernel.simd)
+            whole = {k.simd for k in node.op.kernels(*ins) if k.pe == kernel.pe and k.simd > max(inputs, kernel.simd)}
+            yield from (replace(kernel, simd=simd) for simd in sorted(whole))
+
+        found = {"PE": self._first(node, chain(alone, coupled)), "SIMD": self._first(node, wider())}
         return {what: kernel for what, kernel in found.items() if kernel is not None}
 
     def _first(self, node: Node, kernels: Iterator[Kernel]) -> Kernel | None:

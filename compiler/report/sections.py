@@ -155,7 +155,7 @@ def _energy(facts: Facts) -> Section:
         known = Cell("measured", device["measured_by"])
         rows.append([Cell(device["device"]), Cell(device["network"]), amount, *map(Cell, numbers), known])
         marks.append("")
-    heads = ["Device", "network", "dynamic energy per inference", "inferences/s", "dynamic W", "how it is known"]
+    heads = ["Device", "network", "dynamic, a frame", "inferences/s", "dynamic W", "how it is known"]
     notes = ["The measured devices run another network than this one. Dynamic: without what they take when idle."]
     assumed = energy["assumptions"]
     if assumed is None:
