@@ -1,4 +1,4 @@
-"""Commands on prices: calibrate."""
+"""Commands on estimates beside synthesis: calibrate, synthesise."""
 
 from __future__ import annotations
 
@@ -11,7 +11,52 @@ import typer
 
 from ..errors import IntaglioError
 from .app import app, console, err
-from .options import Config, Json
+from .options import BoardName, Budget, Clock, Config, Folding, Json, Latency, Rate, SourcePath, Strategy
+from .sources import compile_source, read_source
+
+
+Jobs = Annotated[int, typer.Option(min=1, help="Yosys processes side by side.")]
+CORES = os.cpu_count() or 1
+
+
+@app.command()
+def synthesise(
+    source: SourcePath,
+    board: BoardName = None,
+    clock_mhz: Clock = None,
+    target_fps: Rate = None,
+    target_latency_us: Latency = None,
+    budget: Budget = None,
+    strategy: Strategy = None,
+    folding: Folding = None,
+    jobs: Jobs = CORES,
+    config: Config = None,
+    as_json: Json = False,
+) -> None:
+    """Each module of a design through Yosys, beside its estimate; what was counted once is remembered."""
+    from ..estimate.prices import load_prices
+    from ..flow.show import print_rows
+    from ..flow.synthesised import compare
+
+    design = compile_source(
+        read_source(source), board, clock_mhz, (target_fps, target_latency_us), budget, (strategy, folding)
+    )
+    prices = load_prices(design.board.prices)
+    rows = compare(design.netlist, prices, family=prices.family, jobs=jobs, console=err)
+    if as_json:
+        print(json.dumps({"prices": prices.title, "modules": rows}))
+        return
+    print_rows([_beside(row) for row in rows], console())
+    console().print(f"prices: {prices.title}")
+
+
+def _beside(row: dict[str, Any]) -> dict[str, Any]:
+    """Cells as "estimated / Yosys's" where they differ."""
+    shown = {"module": row["name"], "of": row["kind"]}
+    for key in ("lut", "ff", "dsp", "bram36", "uram"):
+        ours, theirs = row[key], row[f"{key}_yosys"]
+        shown[key.upper()] = f"{ours:g}" if ours == theirs else f"{ours:g} / {theirs:g}"
+    return shown
 
 
 @app.command()
@@ -28,7 +73,7 @@ def calibrate(
         str, typer.Option(help="Without designs: the family to measure with Yosys, xc7 or xcup.")
     ] = "xc7",
     out: Annotated[Path | None, typer.Option(help="Where table, prices and errors go; else into the package.")] = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Yosys processes side by side.")] = os.cpu_count() or 1,
+    jobs: Jobs = CORES,
     limit: Annotated[int | None, typer.Option(min=1, help="Measure only so many modules.")] = None,
     kinds: Annotated[list[str] | None, typer.Option(help="Measure only these operators and links.")] = None,
     like: Annotated[str, typer.Option(help="A family whose table lends the modules that are not measured.")] = "",

@@ -12,9 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import lsq_linear
+from scipy.optimize import nnls
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 FLOOR = 20.0
 """Cells below which an absolute error counts, not a relative one: nobody minds 3 LUTs of 5."""
@@ -49,30 +50,34 @@ def fit(
         prior: prices to stay near.
         spread: by how much of itself a price is expected to differ from the prior.
     """
-    if not rows:
-        return {}
     names = sorted({name for row in rows for name in row})
+    if not names:
+        return {}
     matrix = np.array([[row.get(name, 0.0) for name in names] for row in rows]).reshape(-1, len(names))
     target = np.asarray(measured, np.float64)
     pull = before = np.zeros(len(names))
     if prior is not None:
         before = np.array([prior.get(name, 0.0) for name in names])
         pull = NOISE / (spread * np.maximum(np.abs(before), LEAST_PRICE))
-    lowest = np.array([-np.inf if name in savings else 0.0 for name in names])
+    free = np.array([name in savings for name in names], bool)
     relative = 1.0 / np.maximum(target, FLOOR)
     weight, prices = relative, np.zeros(len(names))
     for _ in range(ROUNDS):
-        prices = _solve(matrix * weight[:, None], target * weight, lowest, before, pull)
+        prices = _solve(matrix * weight[:, None], target * weight, free, before, pull)
         missed = np.abs(matrix @ prices - target) * relative
         weight = relative / np.sqrt(np.maximum(missed / KNEE, 1.0))
     return {name: round(float(price), 4) for name, price in zip(names, prices, strict=True)}
 
 
-def _solve(matrix: Floats, target: Floats, lowest: Floats, prior: Floats, pull: Floats) -> Floats:
+def _solve(matrix: Floats, target: Floats, free: Bools, prior: Floats, pull: Floats) -> Floats:
+    """argmin ||matrix @ x - target||^2 + ||pull * (x - prior)||^2 with x >= 0 where it is not free."""
     if pull.any():
         matrix, target = np.vstack([matrix, np.diag(pull)]), np.concatenate([target, pull * prior])
     scale = np.maximum(np.abs(matrix).max(axis=0, initial=0.0), 1e-12)
-    return np.asarray(lsq_linear(matrix / scale, target, bounds=(lowest, np.inf)).x, np.float64) / scale
+    scaled = matrix / scale
+    found, _ = nnls(np.hstack([scaled, -scaled[:, free]]), target)
+    found[: len(scale)][free] -= found[len(scale) :]
+    return np.asarray(found[: len(scale)], np.float64) / scale
 
 
 def predict(row: Mapping[str, float], prices: Mapping[str, float]) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import spearmanr
 
-from ..estimate.features import SAVINGS, features, fixed
+from ..estimate.features import SAVINGS, features, fixed, may_cost
 from ..estimate.fit import Floats, errors, fit, predict
 from ..estimate.prices import Prices
 from .measure import Row
@@ -58,7 +58,7 @@ def fit_prices(
             of an operator stay near.
         spread: by how much of themselves prices may differ from what they stay near.
     """
-    rows = [totals(specimen) for specimen, _ in chosen]
+    every = [totals(specimen) for specimen, _ in chosen]
     members: dict[str, list[int]] = {operator: [] for operator in (prior.operators if prior is not None else ())}
     for number, (specimen, _) in enumerate(chosen):
         members.setdefault(specimen.operator, []).append(number)
@@ -66,6 +66,7 @@ def fit_prices(
     operators: dict[str, dict[str, dict[str, float]]] = {operator: {} for operator in members}
     for at, name in enumerate(FITTED):
         cells = [row[name] for _, row in chosen]
+        rows = [{f: value for f, value in row.items() if may_cost(f, name)} for row in every]
         before = dict(prior.of("")[at]) if prior is not None else None
         common[name] = (before or {}) | fit(rows, cells, SAVINGS, prior=before, spread=spread)
         for operator, own in members.items():
