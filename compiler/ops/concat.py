@@ -108,21 +108,14 @@ class Concat(Op, name="concat"):
         ]
 
     def parts(self, kernel: Kernel, *ins: TensorType) -> Parts:
-        out, places = self.infer(*ins), self._places(kernel, ins)
-        held, positions = _held(kernel.pe, places), self.steps(kernel, *ins) // ins[0].pixels
-        parts = [Part("register", 1, {"bits": (kernel.pe + held) * out.bits}), Part("control")]
+        places, positions = self._places(kernel, ins), self.steps(kernel, *ins) // ins[0].pixels
+        sources = [(place, x.bits, x.signed) for place, x in zip(places, ins, strict=True)]
+        gates = _gates(kernel.pe, self.infer(*ins).bits, sources)
+        parts = [Part("register", 1, {"bits": sum(gates.values())}), Part("control")]
         if positions > 1:
             parts.append(Part("counter", 1, {"bits": width_of(positions)}))
             parts.append(Part("constant_comparator", len(ins) - 1, {"bits": width_of(positions)}))
-            sources = Counter(
-                (sum(place.lane <= lane < place.lane + place.lanes for place in places), lane < held)
-                for lane in range(kernel.pe + held)
-            )
-            for (inputs, holds), count in sorted(sources.items()):
-                if inputs + holds > 1:  # the LUTs that choose among the inputs also mask their spare lanes
-                    parts.append(Part("mux", 1, {"inputs": inputs + holds, "bits": out.bits * count}))
-                elif inputs:
-                    parts.append(Part("mask", 1, {"bits": out.bits * count}))
+            parts += [Part("gate", 1, {"inputs": inputs, "bits": bits}) for inputs, bits in sorted(gates.items())]
         return tuple(parts)
 
     def params(self, kernel: Kernel, *ins: TensorType) -> dict[str, Any]:
@@ -189,6 +182,37 @@ def _kernel(lanes: int, ins: tuple[TensorType, ...]) -> Kernel:
 def _held(lanes: int, places: list[_Place]) -> int:
     """Most elements beyond the last lane."""
     return max(0, *(place.lane + place.lanes - lanes for place in places))
+
+
+def _gates(lanes: int, bits: int, sources: list[tuple[_Place, int, bool]]) -> Counter[int]:
+    """Bits of the registers by their inputs: what may come to their place, each with what says that it does.
+
+    A lane is as wide as what comes to it; the bits of a sign beyond are one.
+    """
+    held = _held(lanes, [place for place, _, _ in sources])
+    found: Counter[int] = Counter()
+    alike: Counter[tuple[tuple[int, ...], tuple[int, ...]]] = Counter()
+    for lane in range(lanes + held):
+        here = tuple(k for k, (place, _, _) in enumerate(sources) if place.lane <= lane < place.lane + place.lanes)
+        behind = lane + lanes if lane < held else -1
+        kept = tuple(k for k, (place, _, _) in enumerate(sources) if place.lane <= behind < place.lane + place.lanes)
+        alike[here, kept] += 1
+    for (here, kept), count in alike.items():
+        before: list[tuple[int, int]] = []
+        for bit in range(bits):
+            comes, stays = ([_bit(bit, *sources[k][1:]) for k in some] for some in (here, kept))
+            different = [
+                (k, at) for k, at in zip((*here, *(-1 - k for k in kept)), comes + stays, strict=True) if at >= 0
+            ]
+            if different and different != before:
+                found[2 * sum(at >= 0 for at in comes) + any(at >= 0 for at in stays)] += count
+            before = different
+    return found
+
+
+def _bit(bit: int, bits: int, signed: bool) -> int:
+    """Which bit of an element of so many becomes this one of a wider element; -1 where it is 0."""
+    return min(bit, bits - 1) if signed else bit if bit < bits else -1
 
 
 def _within(place: _Place, positions: int, bits: int) -> str:

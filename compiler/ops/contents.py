@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 
 from ..ir import Int64
@@ -9,23 +11,61 @@ from ..ir import Int64
 BLOCK = 64
 """Words of a table that one LUT holds."""
 
+CHOICES = 3
+"""Choices between two that one LUT makes: four inputs and two bits of the address."""
+
 
 def different_parts(table: Int64, bits: int) -> dict[str, int]:
-    """Columns of bits that are neither constant nor equal to another, and how many different blocks of 64 words they
-    are made of that are not constant.
+    """What differs, counted.
 
     table: (words, elements), `bits` of each element in two's complement.
+
+    Returns:
+        columns: of bits, that are neither constant nor equal to another.
+        blocks: of 64 words of each of these, that are neither; a LUT each.
+        choices: LUTs that choose between blocks by the upper bits of the address, as long as the halves of a column
+            differ. Two or four blocks are joined by the multiplexers of a slice.
     """
+    codes = _blocks(table, bits)
+    constant = (codes == 0) | (~codes == 0)
+    varies = ~(constant.all(axis=0) & (codes == codes[:1]).all(axis=0))
+    codes, constant = codes[:, varies], constant[:, varies]
+    blocks = _distinct(np.where(constant, 0, codes)) - constant.any(axis=0)
+    found = {"columns": codes.shape[1], "blocks": int(blocks.sum())}
+    if len(codes) == 1:
+        return found | {"choices": 0}
+    choices = _choices(codes)
+    joined = (choices + 1 == _distinct(codes)) & np.isin(choices, (1, 3)) & ~constant.any(axis=0)
+    return found | {"choices": int(np.where(joined, 0, -(-choices // CHOICES)).sum())}
+
+
+def _blocks(table: Int64, bits: int) -> np.ndarray:
+    """(blocks, different columns), 64 words in a number each."""
     depth = len(table)
-    columns = (table[:, :, None] >> np.arange(bits)) & 1
-    columns = columns.reshape(depth, -1).astype(np.uint8)
-    rest = np.repeat(columns[depth - depth % BLOCK :][:1], -depth % BLOCK, axis=0)  # constant stays constant
-    words = np.concatenate([columns, rest]).reshape(-1, BLOCK, columns.shape[1])
+    columns = ((table[:, :, None] >> np.arange(bits)) & 1).reshape(depth, -1).astype(np.uint8)
+    rest = np.repeat(columns[depth - depth % BLOCK :][:1], -depth % BLOCK, axis=0)  # what is constant stays constant
+    words = np.concatenate([columns, rest]).reshape(ceil(depth / BLOCK), BLOCK, -1)
     packed = np.packbits(words, axis=1).swapaxes(1, 2)  # (blocks, columns, bytes)
     codes = np.ascontiguousarray(packed).view(np.uint64)[..., 0]
     whole = np.ascontiguousarray(codes.T).view(f"V{8 * len(codes)}")[:, 0]
-    _, first = np.unique(whole, return_index=True)
-    codes = codes[:, first]
-    constant = np.isin(codes, (0, np.iinfo(np.uint64).max))
-    plain = constant.all(axis=0) & (codes == codes[:1]).all(axis=0)
-    return {"columns": int((~plain).sum()), "blocks": len(np.unique(codes[~constant]))}
+    return codes[:, np.unique(whole, return_index=True)[1]]
+
+
+def _choices(codes: np.ndarray) -> Int64:
+    """For each column, between how many pairs of different halves, quarters, … of it something has to choose."""
+    names = np.unique(codes, return_inverse=True)[1].reshape(codes.shape)
+    found = np.zeros(codes.shape[1], np.int64)
+    while len(names) > 1:
+        names = np.concatenate([names, names[len(names) - len(names) % 2 :]])  # nothing stands beside the last
+        low, high = names[::2], names[1::2]
+        pairs = low * (names.max() + 1) + high
+        halves = low != high
+        found += np.where(halves.any(axis=0), _distinct(np.where(halves, pairs, -1)) - ~halves.all(axis=0), 0)
+        names = np.unique(np.where(halves, pairs, -1 - low), return_inverse=True)[1].reshape(low.shape)
+    return found
+
+
+def _distinct(names: np.ndarray) -> Int64:
+    """How many different ones each column holds."""
+    ordered = np.sort(names, axis=0)
+    return np.asarray(1 + (ordered[1:] != ordered[:-1]).sum(axis=0), np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..ir import Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
+from .contents import different_parts
 from .elements import is_bipolar
 from .executors import Executor, float_carrier
 from .hardware import beat_steps, braces, distinct_lanes, folds, hex_literal, pack, stream_params, width_of
@@ -112,22 +113,28 @@ class Fill(Op):
                 "element": moved_element(x, "incoming", "word"),
                 "fill_words": words,
                 "fill_shared": len(words) == 1,
+                "fill": table[: len(words)],
                 "fill_table": braces(table[: len(words)].tolist()),
             }
         )
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context = self.params(kernel, x)
-        width = context["out"]["width"]
+        width, element = context["out"]["width"], context["out"]["bits"]
+        masked = context["out"]["spare"] * element
         parts = [Part("register", 1, {"bits": width}), Part("control")]
-        parts += counter_parts(context, context["real"])
-        if context["real"] != "1" and self.fill(x).any():  # zeros are a reset of the register
-            parts.append(Part("mux", 1, {"inputs": 2, "bits": width}))
+        places = ["row"] if context["ahead"] else ["fold"] if masked or not context["fill_shared"] else []
+        parts += counter_parts(context, context["real"], *places)
+        inputs = 1
         if context["ahead"]:
-            held = context["ins"][0]["width"]
-            parts += [Part("register", 1, {"bits": held + 2}), Part("mux", 1, {"inputs": 2, "bits": held})]
-        if not context["fill_shared"]:
-            parts.append(Part("rom_lutram", 1, {"depth": context["folds"], "width": width}))
-        if spare := context["out"]["spare"]:
-            parts.append(Part("mask", 1, {"bits": spare * context["out"]["bits"]}))
+            parts.append(Part("register", 1, {"bits": context["ins"][0]["width"] + 2}))
+            inputs += 2  # the beat that is held
+        if not context["fill_shared"]:  # constants that all folds share set or reset the register
+            sizes = {"depth": context["folds"], "width": width}
+            parts.append(Part("rom_lutram", 1, sizes | different_parts(context["fill"], element)))
+            inputs += 2
+        if inputs > 1:
+            parts.append(Part("gate", 1, {"inputs": inputs, "bits": width - masked}))
+        if masked:
+            parts.append(Part("gate", 1, {"inputs": inputs + 1, "bits": masked}))
         return tuple(parts)

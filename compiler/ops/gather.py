@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from typing import Any, Self
 
@@ -18,12 +18,14 @@ import numpy as np
 
 from ..errors import IntaglioError
 from ..ir import PINNED, Array, Int64, Kernel, Op, Part, Parts, Program, TensorType, as_integers
+from .contents import different_parts
 from .executors import Executor
 from .hardware import (
     VERILOG_STYLE,
     beat_steps,
     buffer_parts,
     buffer_style,
+    counter,
     distinct_lanes,
     folds,
     hex_literal,
@@ -256,24 +258,27 @@ class Gather(Op, name="gather"):
         parts = [Part("register", 1, {"bits": context["out"]["width"]}), Part("control")]
         if spare := context["out"]["spare"]:
             parts.append(Part("mask", 1, {"bits": spare * context["out"]["bits"]}))
-            parts.append(Part("counter", 1, {"bits": context["fold_bits"]}))
+            parts.append(counter(context["folds"]))
         if route.direct:
             return tuple(parts)
         width, bits = context["ins"][0]["width"], context["code_bits"]
-        held = width + context["address_bits"] + bits + context["way_bits"] + 2
+        held = width + context["address_bits"] + context["way_bits"] + 2
         parts += [Part("register", 1, {"bits": held}), *buffer_parts(context["depth"], width, kernel)]
         if len(route.ways) > 1:
             parts.append(Part("mux", 1, {"inputs": len(route.ways), "bits": context["picked_width"]}))
-        parts.append(Part("counter", 1, {"bits": context["position_bits"]}))
+        parts.append(counter(route.steps))
         compared = f"{context['reads']} && {context['writes']}".count("position")
         parts.append(Part("constant_comparator", compared, {"bits": context["position_bits"]}))
         if context["computed"]:
-            parts += [Part("counter", 1, {"bits": loop["bits"]}) for loop in context["counters"]]
-            parts.append(Part("accumulator", 1, {"bits": bits}))
-            parts.append(Part("mux", 1, {"inputs": len(context["counters"]) + 1, "bits": bits}))
+            parts += [counter(loop["size"]) for loop in context["counters"]]
+            parts += [Part("register", 1, {"bits": bits}), Part("accumulator", 1, {"bits": bits})]
+            choice = 1 + sum(loop["bits"] for loop in context["counters"])
+            parts.append(Part("gate", 1, {"inputs": choice, "bits": bits}))
         else:
-            parts.append(Part("counter", 1, {"bits": context["issue_bits"]}))
-            parts.append(rom_part(context["issued"], bits, kernel))
+            parts.append(counter(context["issued"]))
+            parts.append(
+                rom_part(context["issued"], bits, kernel, partial(different_parts, route.codes[:, None], bits))
+            )
         return tuple(parts)
 
 

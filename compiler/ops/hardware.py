@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -140,14 +140,32 @@ def stream_params(
     }
 
 
-def rom_part(depth: int, width: int, kernel: Kernel) -> Part:
-    """A memory of parameters, with the style the kernel's choice gives it."""
-    return Part(f"rom_{memory_style(depth, width, kernel)}", 1, {"depth": depth, "width": width})
+def counter(values: int) -> Part:
+    """It counts 0 .. values-1, and starts again: by itself where that is a power of two."""
+    bits = width_of(values)
+    return Part("counter", 1, {"bits": bits, "wraps": bits * (values & (values - 1) > 0)})
 
 
-def buffer_parts(depth: int, width: int, kernel: Kernel) -> tuple[Part, ...]:
-    """A RAM and the register that its word is read into, which block RAMs and UltraRAMs have inside."""
-    memory = Part(f"ram_{buffer_style(depth, width, kernel)}", 1, {"depth": depth, "width": width})
+def handshake(inputs: int) -> Part:
+    """valid and ready of a kernel's streams, without the registers of `valid`."""
+    return Part("handshake", 1, {"inputs": inputs})
+
+
+def rom_part(depth: int, width: int, kernel: Kernel, contents: Callable[[], dict[str, int]] | None = None) -> Part:
+    """A memory of parameters, with the style the kernel's choice gives it. contents: what is known of them, if any
+    (ops/contents.py); asked for only where it makes a difference.
+    """
+    style, sizes = memory_style(depth, width, kernel), {"depth": depth, "width": width}
+    return Part(f"rom_{style}", 1, sizes | (contents() if contents and style == "lutram" else {}))
+
+
+def buffer_parts(depth: int, width: int, kernel: Kernel, *, one_address: bool = False) -> tuple[Part, ...]:
+    """A RAM and the register that its word is read into, which block RAMs and UltraRAMs have inside.
+
+    one_address: it is read where it is written, in the same cycle or another: LUTs hold more words then.
+    """
+    sizes = {"depth": depth, "width": width, "one_address": int(one_address)}
+    memory = Part(f"ram_{buffer_style(depth, width, kernel)}", 1, sizes)
     inside = memory.kind in {"ram_bram", "ram_uram"}
     return (memory,) if inside else (memory, Part("register", 1, {"bits": width}))
 

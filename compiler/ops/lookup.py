@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 
 from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Parts, TensorType, as_integers
+from .contents import different_parts
 from .elements import bipolar_tensor, is_bipolar
 from .exact import FLOAT32_EXACT, integers
 from .executors import Executor
@@ -165,9 +167,19 @@ class Lookup(Lanewise, name="lookup"):
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         memories, bits = self._memories(kernel, x)
-        context, _ = self._layout(kernel, x, memories.shape[1], bits)
-        rom = rom_part(memories.shape[1], context["out"]["bits"], kernel)
-        return (*lane_parts(kernel, context), replace(rom, count=kernel.pe))
+        context, path = self._layout(kernel, x, memories.shape[1], bits)
+        copies = kernel.pe // len(memories)
+        tables = tuple(replace(part, count=copies) for part in self._tables(kernel, context, memories))
+        if tables[0].kind == "rom_lutram":  # bits of the result that are alike are built once
+            context["out"]["width"] = sum(part.count * part["columns"] for part in tables)
+        return (*lane_parts(kernel, context, self.latency(kernel, path)), *tables)
+
+    def _tables(self, kernel: Kernel, context: dict[str, Any], memories: Int64) -> Parts:
+        width = context["out"]["bits"]
+        codes = (memories + 1) >> 1 if self.bipolar else memories
+        return tuple(
+            rom_part(len(words), width, kernel, partial(different_parts, words[:, None], width)) for words in codes
+        )
 
 
 BLOCK_RAM_WORDS = 1 << 15

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import Int64, Part, TensorType
 from .elements import element_params, is_bipolar
-from .hardware import width_of
+from .hardware import counter, width_of
 
 Range = tuple[int, int, int]
 
@@ -124,8 +124,18 @@ def counter_params(sizes: Iterable[tuple[str, int]], stretches: Iterable[Stretch
 
 
 def counter_parts(context: dict[str, Any], *conditions: str) -> list[Part]:
-    """The counters of such a context, and what conditions compare."""
-    parts = [Part("counter", 1, {"bits": c["bits"]}) for c in (*context["counters"], *context["phases"])]
-    bits = {c["name"]: c["bits"] for c in (*context["counters"], *context["phases"])}
-    compared = [test.split(" ")[0] for test in " && ".join(conditions).split(" && ")]
-    return parts + [Part("constant_comparator", 1, {"bits": bits[name]}) for name in compared if name in bits]
+    """The counters of such a context, up to the outermost that something looks at, and what conditions compare: texts,
+    or the names of counters.
+    """
+    words = {word for condition in conditions for word in condition.split()}
+    counters, phases = context["counters"], context["phases"]
+    used = [k for k, c in enumerate(counters) if words & {c["name"], f"{c['name']}_phase"}]
+    counters = counters[: max(used) + 1] if used else []
+    phases = [phase for phase in phases if phase["of"] in {c["name"] for c in counters}]
+    bits = {c["name"]: c["bits"] for c in (*counters, *phases)}
+    compared = [test.split(" ")[0] for test in " && ".join(c for c in conditions if " " in c).split(" && ")]
+    return [
+        *(counter(c["size"]) for c in counters),
+        *(counter(phase["step"]) for phase in phases),
+        *(Part("constant_comparator", 1, {"bits": bits[name]}) for name in compared if name in bits),
+    ]

@@ -151,9 +151,10 @@ class Slice(Op, name="slice"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context = self.params(kernel, x)
         parts = [Part("register", 1, {"bits": context["out"]["width"]}), Part("control")]
-        parts += counter_parts(context, context["stays"])
+        masked = context["fold_mask"] or context["out"]["spare"]
+        parts += counter_parts(context, context["stays"], *(["fold"] if masked else []))
         if context["fold_mask"]:
-            parts.append(Part("rom_lutram", 1, {"depth": context["folds"], "width": 1}))
+            parts.append(Part("gate", 1, {"inputs": context["fold_bits"], "bits": 1}))
         if spare := context["out"]["spare"]:
             parts.append(Part("mask", 1, {"bits": spare * context["out"]["bits"]}))
         return tuple(parts)

@@ -109,9 +109,10 @@ class Upsample(Op, name="upsample"):
         context = self.params(kernel, x)
         width, words = context["out"]["width"], context["words"]
         parts = [Part("register", 1, {"bits": width}), Part("register", 1, {"bits": width}), Part("control")]
-        parts += counter_parts(context)
+        parts += counter_parts(context, context["reads"], *(["column"] if context["by_column"] else ["fold"]))
         if words > 1:
-            parts += [*buffer_parts(words, width, kernel), Part("mux", 1, {"inputs": 2, "bits": width})]
+            parts += buffer_parts(words, width, kernel, one_address=True)
+            parts.append(Part("gate", 1, {"inputs": 3, "bits": width}))
             if context["by_column"]:
                 parts.append(Part("counter", 1 + (context["folds"] > 1), {"bits": context["address_bits"]}))
         if spare := context["out"]["spare"]:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import IntaglioError
+from ..estimate.depths import READY_PATH
 from ..estimate.resources import Resources
 from ..ir import Graph, Kernel, Node, Parts, TensorType
 from ..ops.links import Fifo, Fork, Width
@@ -30,9 +31,6 @@ STRATEGIES = ("auto", "adders", "da4ml")
 
 MANY, ROUGH = 2000, 0.04
 """From so many kernels on, the interval found may be so much longer than the least: to prove that one takes minutes."""
-
-SHORTEST_FIFO = 2
-"""Words of a FIFO that holds nothing but what is on its way; deeper ones are priced with the whole netlist."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,7 +187,10 @@ def _readers(graph: Graph, name: str) -> int:
 
 
 def _fifo(price: Price, width: int) -> Floats:
-    return _vector(price(Fifo(width, SHORTEST_FIFO).parts(), Fifo.template))
+    """Of a link, on average: most are wires, and so many blocks on is a FIFO of one word, for the sake of `ready`
+    (estimate/depths.py). Those that hold more are priced with the whole netlist.
+    """
+    return _vector(price(Fifo(width, 1).parts(), Fifo.template)) / READY_PATH
 
 
 def _vector(resources: Resources) -> Floats:

@@ -69,6 +69,12 @@ LUT_RAMS = {
 }
 """Those with a port to write and one to read (UG474, UG574), by family."""
 
+LUT_RAMS_OF_ONE_ADDRESS = {
+    "xc7": tuple(Primitive(5 + k, (8 >> k,), 8, 4, scaled=8) for k in range(4)),
+    "xcup": tuple(Primitive(5 + k, (16 >> k,), 16, 8, scaled=16) for k in range(4)),
+}
+"""Those that are read where they are written, besides."""
+
 
 @cache
 def block_ram(depth: int, width: int, *, written: bool) -> Cut:
@@ -77,8 +83,10 @@ def block_ram(depth: int, width: int, *, written: bool) -> Cut:
 
 
 @cache
-def lut_ram(depth: int, width: int, family: str) -> Cut:
-    return _cheapest(LUT_RAMS[family], depth, width, written=True)
+def lut_ram(depth: int, width: int, family: str, *, one_address: bool = False) -> Cut:
+    """Of a memory in LUTs, read at its own address or where it is written."""
+    primitives = (LUT_RAMS_OF_ONE_ADDRESS[family] if one_address else ()) + LUT_RAMS[family]
+    return _cheapest(primitives, depth, width, written=True)
 
 
 def _cheapest(primitives: Iterable[Primitive], depth: int, width: int, *, written: bool) -> Cut:

@@ -29,24 +29,22 @@ def _lutram(s: Sizes) -> Features:
     """LUTs of the primitives of 7-series and of UltraScale+, of which one has a price in either family; the word out of
     its rows, and a write enable for each of them.
     """
-    cut, wide = (lut_ram(s["depth"], s["width"], family) for family in ("xc7", "xcup"))
+    one_address = bool(s.get("one_address"))
+    cut, wide = (lut_ram(s["depth"], s["width"], family, one_address=one_address) for family in ("xc7", "xcup"))
     found = {"luts": cut.size, "wide_luts": wide.size, **_choice(s["width"], cut.rows)}
     return found | {"rows": cut.rows if cut.rows > 1 else 0}
 
 
 def _rom_columns(s: Sizes) -> Features:
     """A column of bits is a function of the address, and the word is read into a register (block RAMs have theirs
-    inside). Columns that are alike are built once, and so are their blocks of 64 words; contents that `columns` and
-    `blocks` do not tell count as random.
+    inside). Of contents that are not known (ops/contents.py says what to know of them), the expected numbers count.
     """
     depth = s["depth"]
     columns = s.get("columns", different_columns(depth, s["width"]))
-    luts = float(s["blocks"]) if "blocks" in s else columns * blocks_of(depth)
-    return {"luts" if depth <= WIDEST_FUNCTION else "deep_luts": luts * LITERALS.get(depth, 1.0), "bits": columns}
+    blocks, choices = (columns * each for each in blocks_of(depth))
+    blocks, choices = s.get("blocks", blocks), s.get("choices", choices)
+    return {"luts": blocks * LITERALS.get(depth, 1.0), "choices": choices, "bits": columns}
 
-
-WIDEST_FUNCTION = 256
-"""Words of the largest table without a multiplexer of LUTs: four of them, joined by the MUXF of a slice."""
 
 LITERALS = {2: 0.0, 3: 0.33, 4: 0.3, 5: 0.5, 6: 0.83, 7: 0.85, 8: 0.86}
 """How many columns of so few words take a LUT. The others are a bit of the address, which may reset or enable their
@@ -54,14 +52,17 @@ register besides.
 """
 
 
-def blocks_of(depth: int) -> float:
-    """LUTs of a random column: one for 64 words, two or four where the slice's multiplexers join them. The last block
-    is for nothing where it is constant, as a few words may be.
+def blocks_of(depth: int) -> tuple[float, float]:
+    """LUTs of a column of any bits, and LUTs that choose between them. One holds 64 words; two or four are joined by
+    the multiplexers of a slice, which take no fewer. A last block of few words may well be constant.
     """
     blocks, last = divmod(depth - 1, 64)
+    if blocks < 1:
+        return 1, 0
+    some = 1 - 2.0**-last
     if blocks in (1, 2):
-        return blocks + blocks * (1 - 2.0**-last)
-    return max(4, blocks + 1) if blocks else 1
+        return blocks * (1 + some), 0
+    return blocks + some + (blocks == 2), ceil(blocks / 3) if blocks > 3 else 0
 
 
 @cache
