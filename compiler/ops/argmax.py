@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import Array, Kernel, Op, Part, Parts, Program, TensorType
 from .elements import element_params, is_bipolar
-from .hardware import beat_steps, distinct_lanes, folds, stream_params, width_of
+from .hardware import beat_steps, counter, distinct_lanes, folds, handshake, stream_params, width_of
 
 LATENCY = 2
 """Cycles from a step to its output beat, besides the registers in the tree."""
@@ -55,32 +55,28 @@ class Argmax(Op, name="argmax"):
         return Program(beats, (beat_steps(beats),), np.array([beats - 1], np.int64), LATENCY + _stages(kernel))
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        beats, index, lane = self.steps(kernel, x), width_of(x.channels), (kernel.simd - 1).bit_length()
-        parts = [
-            Part("register", 1, {"bits": kernel.simd * x.bits}),
-            Part("register", 1, {"bits": index}),
-            Part("control"),
-        ]
-        pairs, word = kernel.simd - 1, x.bits + lane
-        if pairs:
-            parts.append(Part("comparator", pairs, {"bits": x.bits}))
-            parts.append(Part("mux", pairs, {"inputs": 2, "bits": word}))
-        remaining = kernel.simd
-        for level in range(lane):
-            remaining = -(-remaining // 2)
-            if _piped(level, lane, _stages(kernel)):
-                parts.append(Part("register", remaining, {"bits": word}))
+        beats, index, lanes = self.steps(kernel, x), width_of(x.channels), kernel.simd
+        stages, levels = _stages(kernel), (lanes - 1).bit_length()
+        registers = lanes * x.bits + index + stages + 2
+        parts = [handshake(1)]
+        for level in range(levels):  # of each pair the larger, with its place among the elements below
+            pairs = folds(lanes, 1 << level) // 2
+            if level == levels - 1 and beats == 1:  # of the last only the place
+                parts += [Part("comparator", pairs, {"bits": x.bits}), Part("mux", pairs, {"inputs": 2, "bits": level})]
+            else:
+                parts.append(Part("choice", pairs, {"bits": x.bits, "along": level}))
+            if _piped(level, levels, stages):
+                registers += sum(x.bits + places for places in _place_bits(lanes, level + 1))
         if beats > 1:
+            first = index - ((lanes & -lanes).bit_length() - 1)  # bits of the place of a beat's first element
+            registers += x.bits + 2 * (stages + 1) + first
             parts += [
                 Part("comparator", 1, {"bits": x.bits}),
-                Part("mux", 1, {"inputs": 2, "bits": x.bits + index}),
-                Part("register", 1, {"bits": x.bits}),
-                Part("counter", 1, {"bits": width_of(beats)}),
-                Part("counter", 1, {"bits": index}),
+                Part("adder", 1, {"bits": max(0, levels + first - index)}),
+                Part("mux", 1, {"inputs": 2, "bits": first}),
+                counter(beats),
             ]
-        if beats > 1 and kernel.simd > 1:
-            parts.append(Part("adder", 1, {"bits": index}))
-        return tuple(parts)
+        return (*parts, Part("register", 1, {"bits": registers}))
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         beats = self.steps(kernel, x)
@@ -99,6 +95,12 @@ class Argmax(Op, name="argmax"):
             "least": f"{x.bits}'h{least & ((1 << x.bits) - 1):x}",
             "spare": context["ins"][0]["spare"],
         }
+
+
+def _place_bits(lanes: int, level: int) -> list[int]:
+    """Bits of a place below every node that is so many levels up in the tree."""
+    whole, rest = divmod(lanes, 1 << level)
+    return [level] * whole + ([(rest - 1).bit_length()] if rest else [])
 
 
 def _stages(kernel: Kernel) -> int:

@@ -19,17 +19,19 @@ from .hardware import (
     VERILOG_STYLE,
     beat_steps,
     braces,
+    counter,
     distinct_lanes,
     folds,
+    handshake,
     hex_literal,
     memory_style,
     pack,
-    rom_part,
     stream_params,
     weight_type,
     width_of,
 )
 from .timing import BLOCK_RAM_NS, Path
+from .varying import count_bits, varying
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,20 +115,23 @@ def lane_layout(kernel: Kernel, x: TensorType, out: TensorType, fields: Mapping[
     spare = count * lanes - x.channels
     width = 0
     context = stream_params(kernel, (x,), ((lanes,), kernel.pe), out)
+    varying_bits = 0
     for name, field in fields.items():
-        _, shared = by_lane(field.values, lanes)
-        varying = lanes - sum(shared)
+        masks = varying(split_by_lane(field.values, lanes))
+        different = int(masks.any(axis=1).sum())
         size = field.bits * field.values.shape[1]
-        width += size * varying
+        width += size * different
+        varying_bits += count_bits(masks, field.bits)
         context[name] = {
             "bits": field.bits,
             "elements": field.values.shape[1],
             "size": size,
-            "shared": not varying,
-            "varying": varying,
+            "shared": not different,
+            "varying": different,
+            "masks": masks,
             "delay": 0,
-            "depth": count if varying else 1,
-            "index": "fold" if varying else "0",
+            "depth": count if different else 1,
+            "index": "fold" if different else "0",
         }
     style = memory_style(count, width, kernel)
     return context | {
@@ -142,6 +147,7 @@ def lane_layout(kernel: Kernel, x: TensorType, out: TensorType, fields: Mapping[
         "constants_fold": "fold",
         "spare": spare,
         "constant_width": width,
+        "varying_bits": varying_bits,
         "constant_style": VERILOG_STYLE[style],
         "constants_ns": BLOCK_RAM_NS if width and style == "bram" else 0.0,
     }
@@ -184,21 +190,27 @@ def fold_at(context: Mapping[str, Any], delay: int) -> str:
     return f"folds_late[{(delay - 1) * bits} +: {bits}]" if delay else "fold"
 
 
-def lane_parts(kernel: Kernel, context: Mapping[str, Any]) -> Parts:
-    """Operand and result registers, the fold counter, the memory of constants and what delays them."""
-    word = context["ins"][0]["width"]
-    registers = context["out"]["width"] + (word if context["registers_operands"] else 0)
+def lane_parts(kernel: Kernel, context: Mapping[str, Any], latency: int, unread: int = 0) -> Parts:
+    """Operand and result registers, the fold counter, the memory of constants and what delays them.
+
+    Bits that are the same in all words take no room in a memory. unread: bits of all operands that nothing reads.
+    """
+    word, spare = context["ins"][0]["width"] - unread, context["spare"]
+    registers = context["out"]["width"] + latency + (word if context["registers_operands"] else 0)
     if context["twice"]:
-        registers += word + context["constant_width"]
-    parts = [Part("register", 1, {"bits": registers}), Part("control")]
+        registers += word + context["varying_bits"]
+    parts = [Part("register", 1, {"bits": registers}), handshake(1)]
     if context["counts_folds"]:
-        parts.append(Part("counter", 1, {"bits": context["fold_bits"]}))
-    if context["constant_width"]:
-        parts.append(rom_part(context["folds"], context["constant_width"], kernel))
+        parts.append(counter(context["folds"]))
+    if context["varying_bits"]:
+        style = memory_style(context["folds"], context["constant_width"], kernel)
+        parts.append(Part(f"rom_{style}", 1, {"depth": context["folds"], "width": context["varying_bits"]}))
     if context["fold_registers"]:
         parts.append(Part("register", context["fold_registers"], {"bits": context["fold_bits"]}))
+    if spare:  # which beat is the last of a pixel, and its lanes that hold no channel
+        parts += [*delay_parts(1, latency - 1), Part("mask", 1, {"bits": spare * context["out"]["bits"]})]
     for name in context["fields"]:
-        parts += delay_parts(context[name]["varying"] * context[name]["size"], context[name]["delay"])
+        parts += delay_parts(count_bits(context[name]["masks"], context[name]["bits"]), context[name]["delay"])
     return tuple(parts)
 
 
@@ -216,15 +228,20 @@ SHIFT_REGISTER = 3
 
 
 def by_lane(values: Int64, lanes: int) -> tuple[Int64, list[bool]]:
-    """(folds, lanes, elements), and for each lane whether its channels share one value; a spare one repeats it."""
+    """(folds, lanes, elements), and for each lane whether its channels share one value."""
+    split = split_by_lane(values, lanes)
+    return split, (split == split[0]).all(axis=(0, 2)).tolist()
+
+
+def split_by_lane(values: Int64, lanes: int) -> Int64:
+    """(channels, elements) as (folds, lanes, elements); a spare lane repeats its channel of the fold before."""
     channels, elements = values.shape
     count = folds(channels, lanes)
     table = np.zeros((count * lanes, elements), np.int64)
     table[:channels] = values
     if channels < count * lanes:
         table[channels:] = table[channels - count * lanes + lanes : lanes]  # the first fold is full
-    split = table.reshape(count, lanes, elements)
-    return split, (split == split[0]).all(axis=(0, 2)).tolist()
+    return table.reshape(count, lanes, elements)
 
 
 def _scalars(table: Int64) -> object:

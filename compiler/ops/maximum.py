@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Int64, Kernel, Part, Parts, TensorType
-from .pairwise import Pairwise, common_bits
+from ..ir import Int64, Kernel, Parts, TensorType
+from .pairwise import Pairwise, common_bits, larger
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Maximum(Pairwise, name="maximum"):
     function = np.maximum
+    takes_mask = True
 
     def limits(self, a: TensorType, b: TensorType) -> tuple[Int64, Int64]:
         return np.maximum(a.lo_array, b.lo_array), np.maximum(a.hi_array, b.hi_array)
@@ -21,8 +22,4 @@ class Maximum(Pairwise, name="maximum"):
         return (common_bits(a, b),) * 2
 
     def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
-        compared = common_bits(a, b) - (min(*a.lo, *b.lo) >= 0)  # a sign that is always 0
-        return (
-            Part("comparator", kernel.simd, {"bits": compared}),
-            Part("mux", kernel.simd, {"inputs": 2, "bits": self.infer(a, b).bits}),
-        )
+        return larger(kernel, a, b, self.infer(a, b))

@@ -14,12 +14,14 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .exact import integers
 from .executors import Executor
-from .hardware import chosen_among, weight_type
-from .lanewise import Field, Lanewise, constant_field, lane_layout, lane_params, lane_parts
-from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
-from .shift_clip import clip_pieces, operand_params, products, shift_clip_params, shift_clip_parts
+from .hardware import VERILOG_STYLE, weight_type
+from .lanewise import Field, Lanewise, constant_field, lane_layout, lane_params, lane_parts, split_by_lane
+from .multiply_accumulate import DSP_PRODUCT_BITS
+from .multiply_accumulate.forms.base import DSP_WIDTH
+from .shift_clip import clip_pieces, kept_bits, operand_params, products, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
 from .timing import DSP_NS, Path, adder_ns, multiplier_ns
+from .varying import Factors, addend_bits, count_bits, trailing_zeros
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,22 +127,45 @@ class MulShift(Lanewise, name="mul_shift"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context, path = self._layout(kernel, x)
         self._placed(kernel, context, path)
-        lanes, bits, factor, registers = kernel.pe, x.bits, context["multiplier"]["bits"], context["registers"]
-        parts = list(lane_parts(kernel, context))
-        if context["multiplier"]["shared"] and kernel.multiplier == "lut":
-            constants = self.multiplier[:lanes]
-            parts.append(Part("constant_multiplier", 1, constant_sizes(constants, x.bits, factor)))
-        else:
-            positive = int(self.multiplier.min(initial=0) >= 0)  # a sign that is always 0
-            sizes = {"a": bits, "b": factor - positive, "signed": int(x.signed)}
-            parts.append(Part(f"{kernel.multiplier}_multiplier", lanes, sizes | chosen_among(parts)))
+        lanes, latency = kernel.pe, self.latency(kernel, path)
+        if kernel.multiplier == "dsp" and x.bits + context["multiplier"]["bits"] >= DSP_WIDTH:
+            return (*lane_parts(kernel, context, latency), *self._slices(context, x), *shift_clip_parts(lanes, context))
+        return (*lane_parts(kernel, context, latency), *self._products(context, x), *shift_clip_parts(lanes, context))
+
+    def _slices(self, context: dict[str, Any], x: TensorType) -> Parts:
+        """They have all registers inside, but for one of the two or more behind a memory of addends."""
+        lanes, factor, addend = context["lanes"], context["multiplier"], context["addend"]
+        rows = 1 + context["twice"]
+        read = rows - (context["constant_style"] == VERILOG_STYLE["bram"])  # of factors, behind a block RAM
+        stored = read * count_bits(factor["masks"], factor["bits"]) + count_bits(addend["masks"], addend["bits"])
+        return (
+            Part("dsp_multiplier", lanes, {"a": x.bits + (not x.signed), "b": factor["bits"]}),
+            Part("held_in_slices", 1, {"bits": lanes * x.bits * rows + stored}),
+        )
+
+    def _products(self, context: dict[str, Any], x: TensorType) -> Parts:
+        """Of LUTs, with their addends, and all registers up to the sum."""
+        lanes, width, registers = context["lanes"], context["sum_bits"], context["registers"]
+        factor, addend = context["multiplier"], context["addend"]
+        factors = Factors.of(split_by_lane(self.multiplier[:, None], lanes), factor["bits"])
+        addends = np.bitwise_or.reduce(split_by_lane(self.addend[:, None], lanes))[:, 0]
+        unread = trailing_zeros(addends, self.shift)  # below the lowest 1 of an addend, sums end where products do
+        held = lanes * kept_bits(context)
+        low = factor["bits"] // 2
+        pieces = factors.split(low) if "halves" in registers else [factors]
+        apart = bool(registers & {"halves", "product"})
+        added = 0 if apart else addend["bits"] if addend["masks"].any() else -1
+        parts = [part for piece in pieces for part in piece.parts(x, added, width)]
         if "halves" in registers:
-            parts.append(Part("register", lanes, {"bits": 2 * bits + factor}))
-        if "product" in registers and kernel.multiplier == "lut":  # a DSP slice has one inside
-            parts.append(Part("register", lanes, {"bits": bits + factor}))
-        parts.append(Part("adder", lanes, {"bits": context["sum_bits"], **chosen_among(parts)}))
-        parts.append(Part("register", lanes, {"bits": context["sum_bits"] - context["shift"]}))  # what the shift keeps
-        return (*parts, *shift_clip_parts(lanes, context))
+            first, second = (piece.widths(x) for piece in pieces)
+            held += int((first - np.minimum(unread, first).clip(max=low) + second).sum())
+            joined = (second if x.signed else np.minimum(first - low, second)) * (first > 0)
+            parts.append(Part("adder", 1, {"bits": int(joined.clip(min=0).sum())}))
+        if "product" in registers:
+            held += int((np.minimum(factors.widths(x), width) - unread).clip(min=0).sum())
+        if apart:
+            parts.append(Part("adder", 1, {"bits": addend_bits(addend["masks"], addend["bits"], width)}))
+        return (*parts, Part("register", 1, {"bits": held}))
 
 
 MULTIPLIERS = ("lut", "dsp")

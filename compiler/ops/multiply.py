@@ -15,7 +15,8 @@ from ..errors import IntaglioError
 from ..ir import Int64, Kernel, Part, Parts, TensorType, Work
 from .hardware import signed_holding
 from .multiply_accumulate import DSP_PRODUCT_BITS
-from .pairwise import Pairwise
+from .multiply_accumulate.forms.base import DSP_WIDTH
+from .pairwise import EQUAL, Pairwise
 
 WIDEST = (1 << 63) - 1
 """The largest magnitude of a product."""
@@ -61,12 +62,14 @@ class Multiply(Pairwise, name="multiply"):
                 yield replace(kernel, multiplier="dsp")
 
     def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
+        """Slices have the registers of operands and results inside."""
+        bits = self.infer(a, b).bits
         sizes = {"a": _signed_bits(a), "b": _signed_bits(b)}
-        if kernel.multiplier == "lut":
-            # a sign that is always 0 costs nothing
-            sizes = {"a": sizes["a"] - (min(a.lo) >= 0), "b": sizes["b"] - (min(b.lo) >= 0)}
-            sizes["signed"] = int(min(*a.lo, *b.lo) < 0)
-        return (Part(f"{kernel.multiplier}_multiplier", kernel.simd, sizes),)
+        if kernel.multiplier == "dsp" and sizes["a"] + sizes["b"] >= DSP_WIDTH:
+            inside = a.bits * (self.form(a, b) == EQUAL) + b.bits * (self.form(a, b) == EQUAL) + bits
+            return Part("dsp_multiplier", kernel.simd, sizes), Part("held_in_slices", kernel.simd, {"bits": inside})
+        signs = {"a_signed": int(min(a.lo) < 0), "b_signed": int(min(b.lo) < 0)}
+        return (Part("product", kernel.simd, {"a": a.bits, "b": b.bits, **signs, "width": bits}),)
 
 
 def _signed_bits(x: TensorType) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import PINNED, Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
-from .elements import element_params
+from .elements import element_params, value_bits
 from .exact import integers
 from .executors import Executor, float_carrier
 from .hardware import (
@@ -26,12 +26,15 @@ from .hardware import (
     beat_steps,
     buffer_parts,
     buffer_style,
+    counter,
     distinct_lanes,
     folds,
+    handshake,
     signed_holding,
     stream_params,
     width_of,
 )
+from .varying import PIECE
 
 EQUAL, PIXEL, CHANNEL = "equal", "pixel", "channel"
 """The forms of the second input: as the first, one pixel for all, one channel for all."""
@@ -44,6 +47,10 @@ class Pairwise(Op):
     function: ClassVar[np.ufunc]
     registered: ClassVar[bool] = False
     """Do operands get a register of their own, before the one of the results? Those of gates do in any case."""
+    takes_choice: ClassVar[bool] = False
+    """Does the logic of a lane choose between a gate that arrives and one that was kept, in LUTs that it has anyway?"""
+    takes_mask: ClassVar[bool] = False
+    """Does it blank the lanes without a channel, likewise?"""
 
     # -- of each operator ------------------------------------------------------------------------------------------
     def limits(self, a: TensorType, b: TensorType) -> tuple[Int64, Int64]:
@@ -124,19 +131,26 @@ class Pairwise(Op):
 
     def parts(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
         bits, count, form = self.infer(a, b).bits, folds(a.channels, kernel.simd), self.form(a, b)
-        spare = count * kernel.simd - a.channels
-        parts = [*self.operators(kernel, a, b), Part("register", 1, {"bits": kernel.pe * bits}), Part("control")]
-        if self.latency(a, b) == 2:
-            width = kernel.simd * b.bits if form != CHANNEL else b.bits
-            parts.append(Part("register", 1, {"bits": kernel.simd * a.bits + width}))
-            if form == PIXEL and count > 1:
-                parts += [*buffer_parts(count, width, kernel), Part("mux", 1, {"inputs": 2, "bits": width})]
+        spare, latency = count * kernel.simd - a.channels, self.latency(a, b)
+        width = kernel.simd * b.bits if form != CHANNEL else b.bits
+        kept = form == PIXEL and count > 1
+        parts = [
+            *self.operators(kernel, a, b),
+            Part("register", 1, {"bits": kernel.pe * bits + latency}),  # results, and which cycles have one
+            handshake(2),
+        ]
+        if latency == 2:
+            parts.append(Part("register", 1, {"bits": kernel.simd * a.bits + width + (spare > 0) + kept}))
+            if kept:
+                choice = 0 if self.takes_choice else width
+                parts += buffer_parts(count, width, kernel, one_address=True)
+                parts.append(Part("mux", 1, {"inputs": 2, "bits": choice}))
         if form == PIXEL:
-            parts.append(Part("counter", 1, {"bits": width_of(a.pixels)}))
+            parts.append(counter(a.pixels))
         if _counts_folds(form, count, spare):
-            parts.append(Part("counter", 1, {"bits": width_of(count)}))
+            parts.append(counter(count))
         if spare:
-            parts.append(Part("mask", 1, {"bits": spare * bits}))
+            parts.append(Part("mask", 1, {"bits": 0 if self.takes_mask else spare * bits}))
         return tuple(parts)
 
     def params(self, kernel: Kernel, a: TensorType, b: TensorType) -> dict[str, Any]:
@@ -164,6 +178,50 @@ class Pairwise(Op):
 def common_bits(a: TensorType, b: TensorType) -> int:
     """Bits of signed words that hold every value of either."""
     return signed_holding(min(*a.lo, *b.lo), max(*a.hi, *b.hi)).bits
+
+
+def chain(kernel: Kernel, form: str, a: TensorType, b: TensorType, bits: int, *, difference: bool = False) -> Parts:
+    """The carry chains of sums or differences of `bits` bits.
+
+    A LUT for each bit in which both vary and not as in the bit before (signs are repeated), or where a bit of b is
+    chosen; a difference takes one more, for its lowest bit. The narrower summand enters the chain beside the LUTs, and
+    of equal ones b does: where it is chosen, that takes LUTs of its own.
+    """
+    ends = [bits if x.signed else min(value_bits(x), bits) for x in (a, b)]
+    both = min(*ends, max(value_bits(a), value_bits(b)))
+    if form != PIXEL or folds(a.channels, kernel.simd) == 1:
+        return (Part("adder", kernel.simd, {"bits": both + difference}),)
+    chosen = value_bits(b)
+    if not difference and chosen + (not b.signed) <= value_bits(a) + (not a.signed):
+        return (Part("adder", kernel.simd, {"bits": both + chosen}),)
+    sign_alone = b.signed and not a.signed and value_bits(a) >= chosen  # above a
+    return (Part("adder", kernel.simd, {"bits": max(both, chosen) + sign_alone + difference}),)
+
+
+def larger(kernel: Kernel, a: TensorType, b: TensorType, out: TensorType) -> Parts:
+    """The larger or the smaller of each pair: a comparison and a choice; LUTs of all inputs where these are few.
+
+    Of two unsigned numbers of different widths, upper bits of one are 0; a sign beside an unsigned number is no more
+    than such a bit.
+    """
+    bits = out.bits - out.signed  # a sign is that of one of them
+    if value_bits(a) + value_bits(b) <= PIECE:
+        return (Part("mux", kernel.simd, {"inputs": 2, "bits": bits}),)
+    if a.signed and b.signed:
+        return _compared(kernel, common_bits(a, b), out.bits)
+    short, long = sorted(x.bits - x.signed for x in (a, b))
+    if long - short <= FEW:
+        return _compared(kernel, short + -(-(long - short) // 2), bits)
+    upper = Part("constant_comparator", kernel.simd, {"bits": long - short})
+    return *_compared(kernel, short, min(short, bits)), upper
+
+
+def _compared(kernel: Kernel, bits: int, chosen: int) -> Parts:
+    return (Part("choice", kernel.simd, {"bits": bits, "along": 0, "fewer": bits - min(bits, chosen)}),)
+
+
+FEW = 2
+"""Bits more that make a longer comparison; of any more, Yosys first asks whether they are 0."""
 
 
 def _counts_folds(form: str, count: int, spare: int) -> bool:

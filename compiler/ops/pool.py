@@ -25,8 +25,10 @@ from .hardware import (
     VERILOG_STYLE,
     buffer_parts,
     buffer_style,
+    counter,
     distinct_lanes,
     folds,
+    handshake,
     hex_literal,
     stream_params,
     width_of,
@@ -227,9 +229,9 @@ class Pool(Op):
             for name, size in (("fold", plan.folds), ("column", columns.size), ("row", rows.size))
             if size > 1
         ]
-        for position, counter in enumerate(counters):
+        for position, entry in enumerate(counters):
             before = [f"last_{c['name']}" for c in counters[:position]]
-            counter["advance"] = " && ".join(["step", *before])
+            entry["advance"] = " && ".join(["step", *before])
         return context | {
             "combine": self.combine,
             "sums": int(self.combine == "sum"),
@@ -284,47 +286,56 @@ class Pool(Op):
         types = self._types(plan, x)
         tap, _, result = types
         parts = [
-            Part("register", 1, {"bits": lanes * tap.bits}),
-            Part("register", 1, {"bits": lanes * result.bits}),
-            Part("control"),
+            Part("register", 1, {"bits": lanes * (tap.bits + result.bits) + 3}),  # and 3 that say what these hold
+            handshake(1),
         ]
+        if spare := plan.folds * lanes - x.channels:
+            parts.append(Part("mask", 1, {"bits": spare * tap.bits}))
         sizes = [plan.folds, plan.columns.size, plan.rows.size]
         sizes += [a.stride for a in (plan.rows, plan.columns) if a.has_phase]
-        parts += [Part("counter", 1, {"bits": width_of(size)}) for size in sizes if size > 1]
-        body = self._apart_parts(plan, kernel, result.bits) if plan.apart else self._sliding_parts(plan, kernel, types)
+        parts += [counter(size) for size in sizes if size > 1]
+        body = self._apart_parts(plan, kernel, types) if plan.apart else self._sliding_parts(plan, kernel, types)
         return (*parts, *body)
 
-    def _combiners(self, count: int, bits: int) -> Parts:
-        """`count` maxima or sums of two words."""
-        if not count:
+    def _combiners(self, count: int, terms: int, bits: int, width: int, *, signed: bool) -> Parts:
+        """`count` times the largest or the sum of `terms` words."""
+        if terms < 2:
             return ()
         if self.combine == "sum":
-            return (Part("adder", count, {"bits": bits}),)
-        return Part("comparator", count, {"bits": bits}), Part("mux", count, {"inputs": 2, "bits": bits})
+            return (Part("word_sum", count, {"terms": terms, "bits": bits, "width": width, "signed": int(signed)}),)
+        return (Part("choice", count * (terms - 1), {"bits": bits, "along": 0}),)
 
-    def _apart_parts(self, plan: Plan, kernel: Kernel, bits: int) -> Parts:
-        width = kernel.simd * bits
+    def _apart_parts(self, plan: Plan, kernel: Kernel, types: tuple[IntType, IntType, IntType]) -> Parts:
+        """What a window holds so far, or nothing in its first position, with the next one."""
+        lanes, bits = kernel.simd, types[2].bits
         if both(plan.rows.first, plan.columns.first) == "1":
             return ()
-        parts = [*self._combiners(kernel.simd, bits), Part("mux", 1, {"inputs": 2, "bits": width})]
+        width = lanes * bits
+        # of signed numbers, Yosys has what is held in front of the chain, and it takes LUTs of its own
+        parts = [Part("adder", lanes, {"bits": bits * (1 + types[2].signed)})] if self.combine == "sum" else []
+        parts += [Part("choice", lanes, {"bits": bits, "along": 0})] if self.combine == "max" else []
+        registers = 1 + (both(plan.rows.live, plan.columns.live) != "1")
         if plan.words > 1:
+            address = width_of(plan.words)
+            registers += address + plan.continues
             parts += buffer_parts(plan.words, width, kernel)
             if plan.words > plan.folds:
-                parts.append(Part("counter", 1 + (plan.folds > 1), {"bits": width_of(plan.words)}))
-            if plan.folds == 1 and plan.columns.kernel > 1:
+                registers += address * (1 + (plan.folds > 1))
+                parts.append(Part("mux", 1, {"inputs": 2, "bits": address * (1 + (plan.folds > 1))}))
+            if plan.continues and self.combine == "max" and bits > 1:  # the LUTs of a sum or of a bit choose, too
                 parts.append(Part("mux", 1, {"inputs": 2, "bits": width}))
-        return tuple(parts)
+        return (*parts, Part("register", 1, {"bits": registers}))
 
     def _sliding_parts(self, plan: Plan, kernel: Kernel, types: tuple[IntType, IntType, IntType]) -> Parts:
-        lanes, (tap, across, result) = kernel.simd, (t.bits for t in types)
+        lanes, (tap, across, result) = kernel.simd, types
         rows, columns = plan.rows, plan.columns
-        parts = [*self._combiners(lanes * (columns.kernel - 1), across)]
-        parts += self._combiners(lanes * (rows.kernel - 1), result)
-        parts += _lines(columns.kernel - 1, plan.folds, lanes * tap, kernel)
-        parts += _lines(rows.kernel - 1, plan.line, lanes * across, kernel)
-        parts += [Part("register", 1, {"bits": lanes * across})] if plan.middle else []
-        if both(rows.real, columns.real) != "1":
-            parts.append(Part("mux", 1, {"inputs": 2, "bits": lanes * tap}))
+        signed = result.signed
+        parts = [*self._combiners(lanes, columns.kernel, tap.bits, across.bits, signed=signed)]
+        parts += self._combiners(lanes, rows.kernel, across.bits, result.bits, signed=signed)
+        parts += _lines(columns.kernel - 1, plan.folds, lanes * tap.bits, kernel)
+        parts += _lines(rows.kernel - 1, plan.line, lanes * across.bits, kernel)
+        registers = 2 * (plan.latency - 2) + (plan.latency - 1) * (rows.kernel > 1)
+        parts.append(Part("register", 1, {"bits": registers + lanes * across.bits * plan.middle}))
         for axis in (rows, columns):
             if count := len(re.findall(r"[<>=]=?", both(axis.real, axis.done))):
                 parts.append(Part("constant_comparator", count, {"bits": width_of(axis.size)}))
@@ -337,7 +348,7 @@ def _lines(count: int, depth: int, width: int, kernel: Kernel) -> list[Part]:
         return []
     if buffer_style(depth, width, kernel) == "bram" and depth > 2:
         sizes = {"depth": depth - 1, "width": width}
-        return [Part("ram_bram", count, sizes), Part("counter", count, {"bits": width_of(depth - 1)})]
+        return [Part("ram_bram", count, sizes), *[counter(depth - 1)] * count]
     return [Part("shift_line", count, {"depth": depth, "width": width})]
 
 

@@ -22,18 +22,20 @@ from .executors import Executor, float_carrier
 from .hardware import (
     VERILOG_STYLE,
     braces,
+    counter,
     folds,
     hex_literal,
     memory_style,
     pack,
     plain_integer,
-    rom_part,
     weight_type,
     width_of,
 )
-from .lanewise import Lanewise, delay_parts, lane_layout, lane_params, lane_parts
-from .multiply_accumulate import DSP_PRODUCT_BITS, constant_sizes
+from .lanewise import Lanewise, lane_layout, lane_params, lane_parts
+from .multiply_accumulate import DSP_PRODUCT_BITS
+from .multiply_accumulate.forms.base import DSP_WIDTH
 from .timing import DSP_NS, Path, adder_ns, multiplier_ns
+from .varying import Factors, addend_bits, count_bits, varying
 from .weighted import constant_bits, finer
 
 BEAT, PIXEL, FOLD, NOWHERE = "beat", "pixel", "fold", ""
@@ -155,31 +157,38 @@ class PositionAffine(Lanewise, name="position_affine"):
         }
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
-        context, lanes = self.params(kernel, x), kernel.simd
-        parts = list(lane_parts(kernel, context))
-        for memory in context["memories"]:
-            parts.append(rom_part(memory["depth"], memory["width"], kernel))
-            if memory["address"] in context["counters"]:
-                parts.append(Part("counter", 1, {"bits": memory["address_bits"]}))
-        factor, operand = context["multiplier"]["bits"], context["operand_bits"]
-        if context["multiplier"]["address"] == NOWHERE and kernel.multiplier == "lut":
-            constants = _whole(self.multiplier, x)[0, :lanes]
-            parts.append(Part("constant_multiplier", 1, constant_sizes(constants, x.bits, factor)))
-        elif kernel.multiplier == "lut":
-            positive = int(self.multiplier.min(initial=0) >= 0)  # a sign that is always 0
-            sizes = {"a": x.bits, "b": factor - positive, "signed": int(x.signed or not positive)}
-            parts.append(Part("lut_multiplier", lanes, sizes))
-        else:
-            parts.append(Part("dsp_multiplier", lanes, {"a": operand, "b": factor}))
-        if "product" in context["registers"]:
-            if kernel.multiplier == "lut":  # a DSP slice has one inside
-                parts.append(Part("register", lanes, {"bits": context["out"]["bits"]}))
-            if context["addend"]["address"] != NOWHERE:
-                parts += delay_parts(lanes * context["addend"]["bits"], 1)
-        if self.addend.any():
-            parts.append(Part("adder", lanes, {"bits": context["out"]["bits"]}))
-        if context["spare"]:
-            parts.append(Part("mask", 1, {"bits": context["spare"] * context["out"]["bits"]}))
+        self.lanes(kernel, x)
+        lanes, width, path = kernel.simd, self.infer(x).bits, self.path(kernel, x)
+        count, pixels = folds(x.channels, lanes), x.pixels
+        context = lane_layout(kernel, x, self.infer(x), {})
+        factors, addends = (_Table.of(c, x, lanes) for c in (self.multiplier, self.addend))
+        used = {table.address for table in (factors, addends)} - {NOWHERE}
+        context["counts_folds"] |= FOLD in used or (PIXEL in used and count > 1)
+        piped = "product" in self.registers(kernel, path)
+        parts = [*lane_parts(kernel, context, self.latency(kernel, path))]
+        for address in used:
+            depth = {BEAT: pixels * count, PIXEL: pixels, FOLD: count}[address]
+            members = [table for table in (factors, addends) if table.address == address]
+            style = memory_style(depth, sum(table.width for table in members), kernel)
+            parts.append(Part(f"rom_{style}", 1, {"depth": depth, "width": sum(table.varying for table in members)}))
+            if address != FOLD:
+                parts.append(counter(depth))
+        masks = np.repeat(varying(addends.values), lanes // addends.values.shape[1])
+        if kernel.multiplier == "dsp" and _operand_bits(x) + factors.bits >= DSP_WIDTH:
+            held = lanes * (x.bits + width) + addends.varying
+            return (
+                *parts,
+                Part("dsp_multiplier", lanes, {"a": _operand_bits(x), "b": factors.bits}),
+                Part("register", 1, {"bits": addends.varying * piped}),
+                Part("held_in_slices", 1, {"bits": held}),
+            )
+        split = np.repeat(factors.values, lanes // factors.values.shape[1], axis=1)[:, :, None]
+        several = Factors.of(split, factors.bits)
+        parts += several.parts(x, 0 if piped else addends.bits if masks.any() else -1, width)
+        if piped:
+            held = int(np.minimum(several.widths(x), width).sum()) + addends.varying
+            parts.append(Part("register", 1, {"bits": held}))
+            parts.append(Part("adder", 1, {"bits": addend_bits(masks, addends.bits, width)}))
         return tuple(parts)
 
 
@@ -204,6 +213,11 @@ class _Table:
         if by_pixel:
             return _Table(BEAT, padded.reshape(-1, lanes), bits)
         return _Table(FOLD if count > 1 else NOWHERE, padded[0].reshape(-1, lanes), bits)
+
+    @property
+    def varying(self) -> int:
+        """Bits of a word that are not the same in all."""
+        return count_bits(varying(self.values), self.bits) if self.address else 0
 
     @property
     def width(self) -> int:

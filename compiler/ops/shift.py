@@ -13,11 +13,11 @@ from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .exact import integers
 from .executors import Executor
-from .hardware import chosen_among
-from .lanewise import Field, Lanewise, constant_field, lane_layout, lane_params, lane_parts
-from .shift_clip import clip_pieces, operand_params, shift_clip_params, shift_clip_parts
+from .lanewise import Field, Lanewise, constant_field, lane_layout, lane_params, lane_parts, split_by_lane
+from .shift_clip import clip_pieces, kept_bits, operand_params, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
 from .timing import Path, adder_ns
+from .varying import addend_bits, trailing_zeros
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -80,9 +80,12 @@ class Shift(Lanewise, name="shift"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context, path = self._layout(kernel, x)
         context["registers"] = self.registers(kernel, path)
-        parts = list(lane_parts(kernel, context))
-        if self.addend.any():
-            parts.append(Part("adder", kernel.pe, {"bits": context["sum_bits"], **chosen_among(parts)}))
-        if "sum" in context["registers"]:
-            parts.append(Part("register", kernel.pe, {"bits": context["sum_bits"] - context["shift"]}))
-        return (*parts, *shift_clip_parts(kernel.pe, context))
+        addend = context["addend"]
+        ones = np.bitwise_or.reduce(split_by_lane(self.addend[:, None], kernel.simd))
+        unread = int(trailing_zeros(ones, self.shift).sum())  # no carry comes from below the lowest 1 of the addends
+        return (
+            *lane_parts(kernel, context, self.latency(kernel, path), unread),
+            Part("adder", 1, {"bits": addend_bits(addend["masks"], addend["bits"], context["sum_bits"])}),
+            Part("register", kernel.pe, {"bits": ("sum" in context["registers"]) * kept_bits(context)}),
+            *shift_clip_parts(kernel.pe, context),
+        )

@@ -10,6 +10,7 @@ from ..ir import Int64, Part, Parts, TensorType
 from .elements import element_params, value_bits
 from .hardware import hex_literal, signed_holding
 from .timing import LUT_NS, comparator_ns
+from .varying import PIECE
 
 Bounds = tuple[int, int]
 
@@ -55,16 +56,30 @@ def clip_pieces(context: dict[str, Any]) -> tuple[tuple[str, float], ...]:
     return ("compare", comparator_ns(context["shifted_bits"])), ("select", LUT_NS)
 
 
+def kept_bits(context: dict[str, Any]) -> int:
+    """Bits of a shifted sum that something reads: all where a comparison does, but for its sign alone."""
+    sides, below_zero = context["clips_low"] or context["clips_high"], context["low_value"] == 0
+    if context["clips_high"] or (sides and not below_zero):
+        return int(min(context["shifted_bits"], context["sum_bits"] - context["shift"]))
+    return int(context["out"]["bits"] + sides)
+
+
 def shift_clip_parts(lanes: int, context: dict[str, Any]) -> Parts:
-    """One comparison with a constant for each side that is clipped, and the choice among the results."""
-    sides = int(context["clips_low"]) + int(context["clips_high"])
-    if not sides:
+    """A comparison for each side that is clipped, and the choice among the results.
+
+    Clipped at one side only, a result is set or reset; at both, each of its bits takes a LUT, which has room for the
+    upper bits of the sum where these are few.
+    """
+    low, high, bits = context["clips_low"], context["clips_high"], context["out"]["bits"]
+    if not low and not high:
         return ()
-    kept = (sides + context["out"]["bits"]) if "compare" in context["registers"] else 0
+    upper = context["shifted_bits"] - bits - 1
+    sides = (low and context["low_value"] != 0) + (high and upper > PIECE - 1)
+    chosen = bits if low and high else 0
+    held = "compare" in context["registers"]
     return (
-        *([Part("register", lanes, {"bits": kept})] if kept else []),
-        Part("constant_comparator", lanes * sides, {"bits": context["shifted_bits"]}),
-        Part("mux", lanes, {"inputs": 1 + sides, "bits": context["out"]["bits"]}),
+        Part("register", lanes, {"bits": (low + high + bits) * held}),
+        Part("clip", lanes, {"sides": max(sides, (low + high) * held), "bits": chosen}),
     )
 
 

@@ -26,8 +26,10 @@ from .hardware import (
     braces,
     buffer_parts,
     buffer_style,
+    counter,
     distinct_lanes,
     folds,
+    handshake,
     hex_literal,
     memory_style,
     plain_integer,
@@ -200,46 +202,45 @@ class Softmax(Op, name="softmax"):
         context = self._layout(kernel, x)
         lanes, stages, count = kernel.simd, context["stages"], context["folds"]
         value, total, quotient = context["value_bits"], context["sum_bits"], context["quotient_bits"]
+        exponent, address = context["exponent_bits"], context["address_bits"]
+        # of a pixel: its elements, the largest, the addresses of its exponentials, the sum; and which cycles issue
+        registers = lanes * (value + address + self.bits) + value + total + context["latency"]
+        registers += (quotient - 1) * (lanes + 1) * total  # the remainders, and beside them the sum
+        rom = rom_part(context["entries"], exponent, kernel)
         parts = [
-            Part("control"),
-            Part("register", lanes, {"bits": value}),  # operands
-            Part("register", lanes, {"bits": context["address_bits"]}),
-            Part("register", quotient - 1, {"bits": total}),  # the sum, beside the remainders
-            Part("register", lanes * (quotient - 1), {"bits": total}),
-            Part("shift_line", lanes, {"width": quotient, "depth": quotient // 2}),  # on average: from its stage on
-            Part("register", lanes, {"bits": self.bits}),
-            Part("register", 2, {"bits": quotient}),  # valid
-            Part("adder", lanes, {"bits": context["distance_bits"]}),
-            Part("tree_adder", lanes * quotient, {"bits": total + 1}),
-            Part("mux", lanes * quotient, {"inputs": 2, "bits": total}),
-            Part("adder", lanes, {"bits": self.bits}),
-            Part("register", 1, {"bits": value}),  # the largest
-            Part("register", 1, {"bits": total}),
+            handshake(1),
+            Part("adder", lanes, {"bits": context["distance_bits"] + 1}),
+            Part("mux", lanes, {"inputs": 2, "bits": address * context["saturates"]}),
+            Part(rom.kind, lanes, rom.sizes),
+            # twice the remainder less the sum, or not: the first has few bits, of the last nobody wants what is left
+            Part("adder", lanes, {"bits": exponent + (quotient - 1) * (total - 1)}),
+            Part("mux", lanes * (quotient - 1), {"inputs": 2, "bits": total}),
+            *[Part("shift_line", lanes, {"width": 1, "depth": depth + 1}) for depth in range(quotient)],
+            Part("rounding", lanes, {"bits": self.bits}),
+            Part("choice", lanes - 1, {"bits": value, "along": 0}),
         ]
-        rom = rom_part(context["entries"], context["exponent_bits"], kernel)
-        parts.append(Part(rom.kind, lanes, rom.sizes))
-        if lanes > 1:
-            parts.append(Part("comparator", lanes - 1, {"bits": value}))
-            parts.append(Part("mux", lanes - 1, {"inputs": 2, "bits": value}))
-            parts.append(Part("tree_adder", lanes - 1, {"bits": total}))
-        if stages:
-            parts.append(Part("register", stages * -(-lanes // 16), {"bits": value + total}))
         if count > 1:
+            registers += 2 * (stages + 1) + 2 * (stages + 3)  # what reaches the largest and the sum, from when on
             parts += [
-                *buffer_parts(count, lanes * value, kernel),
+                *buffer_parts(count, lanes * value, kernel, one_address=True),
                 Part("comparator", 1, {"bits": value}),
-                Part("mux", 1, {"inputs": 2, "bits": value}),
-                Part("accumulator", 1, {"bits": total}),
-                Part("counter", 1, {"bits": context["step_bits"]}),
-                Part("counter", 1, {"bits": context["fold_bits"]}),
-                Part("register", 3, {"bits": 2 + stages}),
+                Part("word_sum", 1, {"terms": lanes + 1, "bits": exponent, "width": total, "signed": 0}),
+                Part("mux", 1, {"inputs": 2, "bits": total}),
+                counter(context["steps"]),
+                Part("counter", 1, {"bits": context["fold_bits"], "wraps": context["fold_bits"]}),
+                Part("constant_comparator", 6, {"bits": context["step_bits"]}),
             ]
-            if context["spare"]:
-                parts.append(Part("mask", context["spare"], {"bits": value + context["exponent_bits"]}))
+            if spare := context["spare"]:
+                parts += [Part("mask", spare, {"bits": exponent}), Part("shift_line", 1, {"width": 1, "depth": 3})]
         else:
-            parts.append(Part("shift_line", 1, {"width": lanes * value, "depth": stages + 1}))
-            parts.append(Part("shift_line", 1, {"width": lanes * context["exponent_bits"], "depth": stages + 1}))
-        return tuple(parts)
+            parts += [
+                Part("word_sum", 1, {"terms": lanes, "bits": exponent, "width": total, "signed": 0}),
+                Part("shift_line", 1, {"width": lanes * value, "depth": stages + 1}),
+                Part("shift_line", 1, {"width": lanes * exponent, "depth": stages + 1}),
+            ]
+        if stages:
+            registers += stages * -(-lanes // 16) * (value + total)
+        return (*parts, Part("register", 1, {"bits": registers}))
 
 
 def _stages(kernel: Kernel) -> int:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Int64, Kernel, Part, Parts, TensorType
-from .pairwise import Pairwise
+from ..ir import Int64, Kernel, Parts, TensorType
+from .pairwise import Pairwise, chain
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Subtract(Pairwise, name="subtract"):
     function = np.subtract
+    takes_choice = True
 
     def limits(self, a: TensorType, b: TensorType) -> tuple[Int64, Int64]:
         return a.lo_array - b.hi_array, a.hi_array - b.lo_array
@@ -22,4 +23,4 @@ class Subtract(Pairwise, name="subtract"):
         return (self.infer(a, b).bits,) * 2
 
     def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
-        return (Part("adder", kernel.simd, {"bits": self.infer(a, b).bits}),)
+        return chain(kernel, self.form(a, b), a, b, self.infer(a, b).bits, difference=True)

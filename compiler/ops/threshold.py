@@ -21,11 +21,12 @@ from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .elements import bipolar_tensor, element_params, value_bits
 from .exact import integers
 from .executors import Executor
-from .hardware import chosen_among, folds
+from .hardware import folds
 from .lanewise import Field, Lanewise, fold_at, lane_layout, lane_params, lane_parts
 from .staircase_executor import staircase_executor
-from .threshold_search import SHALLOW, Search
+from .threshold_search import SHALLOW, Search, compared
 from .timing import LUT_NS, Path, adder_ns, comparator_ns, logic_ns
+from .varying import PIECE, SHORT, addend_bits, constant_pieces, parities, trailing_zeros
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -191,22 +192,38 @@ class Threshold(Lanewise, name="threshold"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         plan = self._plan(kernel, x)
         context, registers = plan.layout, plan.registers
-        lanes, levels = kernel.pe, context["levels"]
-        parts = [*lane_parts(kernel, context)]
+        lanes, width = kernel.pe, context["result_bits"]
+        shared = context["thresholds"]["shared"] if plan.search is None else False
+        unused = _unread(plan.fields["thresholds"].values[:lanes], x.bits) if shared else 0
+        parts = [*lane_parts(kernel, context, self.latency(kernel, plan.path), unused)]
         if plan.search:
             parts += plan.search.parts(x, registers)
         else:
-            kind = "constant_comparator" if context["thresholds"]["shared"] else "comparator"
-            parts += [
-                Part(kind, lanes * levels, {"bits": context["compare_bits"], **chosen_among(parts)}),
-                Part("thermometer", lanes, {"levels": levels}),
-            ]
-            held = levels * ("compare" in registers) + context["count_bits"] * ("count" in registers)
-            if held:
-                parts.append(Part("register", lanes, {"bits": held}))
-        if context["starts"]:
-            parts.append(Part("adder", lanes, {"bits": context["result_bits"]}))
-        return tuple(parts)
+            parts += self._comparisons(context, plan.fields["thresholds"].values[:lanes], x, registers)
+        parts.append(Part("adder", 1, {"bits": addend_bits(context["start"]["masks"], width, width)}))
+        return (*parts, Part("adder", 1, {"bits": width * context["flip"]["varying"]}))
+
+    def _comparisons(self, context: dict[str, Any], first: Int64, x: TensorType, registers: frozenset[str]) -> Parts:
+        """All at once, and their count. first: the thresholds of the first fold."""
+        lanes, bits, levels = len(first), context["compare_bits"], context["levels"]
+        held = Part("register", lanes, {"bits": ("count" in registers) * context["count_bits"]})
+        reached = Part("register", lanes, {"bits": ("compare" in registers) * levels})
+        counts = Part("parity", lanes, {"luts": parities(levels)})
+        masks = context["thresholds"]["masks"]
+        if masks.any():
+            return held, reached, counts, *compared(masks, bits, known=0 if x.signed else bits - x.bits)
+        if bits > PIECE:
+            constants = Part("constant_comparators", 1, constant_pieces(first + (1 << (bits - 1)) * x.signed, bits))
+            melted = bits <= SHORT * PIECE and "compare" not in registers  # the counts, into the logic in front
+            return held, reached, constants, *(() if melted else (counts,))
+        if "compare" in registers:  # a LUT each
+            return held, reached, counts, Part("constant_comparator", lanes * levels, {"bits": bits})
+        return held, Part("constant_comparator", lanes * context["count_bits"], {"bits": bits})
+
+
+def _unread(thresholds: Int64, bits: int) -> int:
+    """Bits of the lanes' operands below the lowest one of every threshold."""
+    return int(trailing_zeros(thresholds, bits).min(axis=1).sum())
 
 
 @dataclass(frozen=True, eq=False)

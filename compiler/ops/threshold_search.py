@@ -7,15 +7,17 @@ that are never reached. A beat enters every cycle; a threshold is in its registe
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..ir import Int64, Kernel, Part, Parts, TensorType
-from .hardware import VERILOG_STYLE, braces, chosen_among, hex_literal, memory_style, plain_integer, rom_part
+from .hardware import VERILOG_STYLE, braces, hex_literal, memory_style, plain_integer, rom_part
 from .lanewise import by_lane
 from .timing import BLOCK_RAM_NS, LUT_NS, choice_ns, comparator_ns
+from .varying import SHORT, beyond, pieces, varying
 
 LUT_WORDS = 64
 """Words of a column that one LUT holds."""
@@ -85,15 +87,20 @@ class Search:
     def parts(self, x: TensorType, registers: frozenset[str]) -> Parts:
         """Of all lanes, without operands and results."""
         parts: list[Part] = []
-        held = 0
+        held, lanes = 0, self.kernel.pe
         for stage in range(self.bits):
             last, rom = stage == self.bits - 1, self.rom(stage)
-            kind = "constant_comparator" if rom.kind == "rom_constant" else "comparator"
-            sizes = {"bits": self.compare_bits, **chosen_among([rom])}
-            parts += [replace(rom, count=self.kernel.pe), Part(kind, self.kernel.pe, sizes)]
+            masks = np.broadcast_to(varying(self.words(stage).T), lanes)
+            known = 0 if x.signed else self.compare_bits - x.bits
+            parts += [*self._stored(rom, masks), *compared(masks, self.compare_bits, known)]
             rows = (not last) + (compare(stage) in registers)  # of the bits found, and unless it is the last, of x
             held += rows * (stage + 1 + (0 if last else x.bits))
-        return (*parts, Part("register", self.kernel.pe, {"bits": held}))
+        return (*parts, Part("register", lanes, {"bits": held}))
+
+    def _stored(self, rom: Part, masks: Int64) -> Parts:
+        """A stage's memory on every lane; bits that are the same in all words take no room."""
+        widths = Counter(np.bitwise_count(masks & ((1 << self.compare_bits) - 1)).tolist())
+        return tuple(Part(rom.kind, count, {**rom.sizes, "width": width}) for width, count in widths.items() if width)
 
     def params(self, signed: bool, folds_at: list[str], registers: frozenset[str]) -> dict[str, Any]:
         """folds_at: the fold, in SystemVerilog, of the beat whose threshold a stage reads."""
@@ -124,6 +131,16 @@ class Search:
             "lanes": lanes,
             "threshold_plain": plain_integer(threshold_bits),
         }
+
+
+def compared(masks: Int64, bits: int, known: int) -> Parts:
+    """Comparisons with constants of a memory, by the bits in which these vary. known: upper bits of x that are 0."""
+    found = pieces(masks, bits, known)
+    short = found <= SHORT
+    return (
+        Part("chain_comparators", 1, {"pieces": int(found[~short].sum())}),
+        Part("short_comparators", 1, {"count": int(short.sum()), "beyond": beyond(masks[short], bits - known)}),
+    )
 
 
 def compare(stage: int) -> str:

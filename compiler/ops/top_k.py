@@ -18,7 +18,7 @@ from ..errors import IntaglioError
 from ..ir import Array, Kernel, Op, Part, Parts, Program, TensorType
 from .elements import bipolar_tensor, is_bipolar
 from .exact import integers
-from .hardware import beat_steps, distinct_lanes, folds, stream_params, width_of
+from .hardware import beat_steps, counter, distinct_lanes, folds, handshake, stream_params, width_of
 
 LATENCY = 2
 """Cycles from a step to its output beat: the operands' register and the chain."""
@@ -73,23 +73,25 @@ class TopK(Op, name="top_k"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         index = 0 if self.values else width_of(x.channels)
         lanes, word, beats = kernel.simd, x.bits + index, folds(x.channels, kernel.simd)
+        steps = beats + self.k - 1
+        registers = lanes * x.bits + self.k * word + 3 + (steps > 1)
         parts = [
-            Part("control"),
-            Part("register", lanes, {"bits": x.bits}),
-            Part("register", self.k, {"bits": word}),
+            handshake(1),
             Part("comparator", self.k * lanes, {"bits": x.bits}),
-            Part("mux", self.k * lanes, {"inputs": 3, "bits": word}),
+            Part("insertion", self.k * lanes, {"bits": word, "ordered": int(self.k > 1)}),
+            # and all one place up; with a single element, where it goes and this are one choice
+            Part("mux", self.k - 1, {"inputs": 2, "bits": word * (lanes > 1)}),
         ]
         if beats > 1:
-            parts.append(Part("register", self.k, {"bits": 1}))  # which are filled
-            parts.append(Part("mux", self.k * lanes, {"inputs": 2, "bits": 2}))
-        if beats + self.k > 2:
-            parts.append(Part("counter", 1, {"bits": width_of(beats + self.k - 1)}))
-        if index and beats > 1:
-            parts.append(Part("counter", 1, {"bits": index}))
-        if index and lanes > 1:
-            parts.append(Part("adder", lanes - 1, {"bits": index}))
-        return tuple(parts)
+            registers += self.k + 1  # which are filled, and whether this is the first beat
+            if index:
+                first = index - ((lanes & -lanes).bit_length() - 1)  # bits of the place of a beat's first element
+                registers += first
+                parts.append(Part("mux", 1, {"inputs": 2, "bits": first}))
+        if steps > 1:
+            parts.append(counter(steps))
+            parts.append(Part("constant_comparator", (beats > 1) + (self.k > 1), {"bits": width_of(steps)}))
+        return (*parts, Part("register", 1, {"bits": registers}))
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         if kernel.simd > MOST_LANES:

@@ -41,7 +41,7 @@ def test_a_second_input_that_fits_nowhere_is_refused(shape: tuple[int, ...]) -> 
         Subtract().infer(kind, TensorType.integer(shape, 0, 1))
 
 
-def test_adders_are_as_wide_as_the_output() -> None:
+def test_adders_take_luts_where_both_numbers_vary_and_one_more() -> None:
     a, b = TensorType.integer((5,), 0, 15), TensorType.integer((5,), -100, 3)
     adders = [p for p in Subtract().parts(kernel(3), a, b) if p.kind == "adder"]
-    assert [(p.count, p["bits"]) for p in adders] == [(3, 8)]
+    assert [(p.count, p["bits"]) for p in adders] == [(3, 4 + 1)]

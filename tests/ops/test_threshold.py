@@ -143,13 +143,14 @@ def test_a_search_of_many_thresholds_takes_fewer_comparisons_and_deep_memories_m
     rows = np.sort(np.random.default_rng(0).integers(-9000, 9000, (64, 15)), axis=1)
     op, kind = Threshold(rows, np.zeros(64, int), np.ones(64, int)), TensorType.integer((64,), -9999, 9999)
 
-    def count(kernel: Kernel, kind_of_part: str) -> int:
-        return sum(part.count for part in op.parts(kernel, kind) if part.kind == kind_of_part)
+    def total(kernel: Kernel, kind_of_part: str, size: str) -> int:
+        return sum(part.count * part[size] for part in op.parts(kernel, kind) if part.kind == kind_of_part)
 
-    assert count(Kernel(4, 4), "comparator") == 4 * 15
-    assert count(Kernel(4, 4, compare="search"), "comparator") == 4 * 4
-    assert count(Kernel(1, 1, compare="search", memory="bram"), "rom_bram") == 1, "that of 8 x 64 words"
-    assert count(Kernel(64, 64, compare="search"), "constant_comparator") == 64, "the first of each lane"
+    pieces = -(-15 // 3)  # of 15 bits, three at a time
+    assert total(Kernel(4, 4), "chain_comparators", "pieces") == 4 * 15 * pieces
+    assert total(Kernel(4, 4, compare="search"), "chain_comparators", "pieces") == 4 * 4 * pieces
+    assert total(Kernel(1, 1, compare="search", memory="bram"), "rom_bram", "depth") == 8 * 64
+    assert total(Kernel(64, 64, compare="search"), "chain_comparators", "pieces") < 64 * 4 * pieces, "constants first"
     memories = [k.memory for k in op.choices(kind) if k.pe == 1 and k.compare == "search"]
     assert memories == ["lutram", "bram"]
 

@@ -14,16 +14,44 @@ from math import ceil
 from ...errors import IntaglioError
 from ...ir import Part
 from ..resources import Resources
-from . import arithmetic, cases, choices, memories, multipliers, sums
+from . import arithmetic, cases, choices, comparisons, memories, multipliers, sums
 from .cases import case_blocks
 from .memories import URAM_SHAPE, block_rams, different_columns
 from .multipliers import SAVINGS, dsp_slices
 
-__all__ = ["KINDS", "SAVINGS", "block_rams", "different_columns", "dsp_slices", "features", "fixed"]
+__all__ = [
+    "KINDS",
+    "SAVINGS",
+    "STORING",
+    "block_rams",
+    "different_columns",
+    "dsp_slices",
+    "features",
+    "fixed",
+    "may_cost",
+]
 
 _FEATURES = (
-    arithmetic.FEATURES | cases.FEATURES | choices.FEATURES | memories.FEATURES | multipliers.FEATURES | sums.FEATURES
+    arithmetic.FEATURES
+    | cases.FEATURES
+    | choices.FEATURES
+    | comparisons.FEATURES
+    | memories.FEATURES
+    | multipliers.FEATURES
+    | sums.FEATURES
 )
+
+STORING = frozenset(
+    {
+        "register", "counter", "control", "handshake", "accumulator", "fifo_control", "shift_line", "insertion",
+        "rom_lutram", "rom_case", "rom_bram", "ram_bram", "ram_uram", "ram_constant", "held_in_slices",
+        "dsp_multiplier", "packed_dsp", "fork",
+    }
+)  # fmt: skip
+"""Kinds of parts that hold flip-flops (a slice may take some in); of all others the price in flip-flops is 0."""
+
+WIRED = frozenset({"register"})
+"""Kinds of parts that take no LUTs."""
 
 KINDS = tuple(_FEATURES)
 """Every kind of part that has a price."""
@@ -37,6 +65,12 @@ def features(part: Part) -> dict[str, float]:
             f"no price for a part {part.kind!r}", hint="add its features to a file of estimate/features"
         )
     return {f"{part.kind}.{name}": float(value) for name, value in make(part.sizes).items() if value}
+
+
+def may_cost(feature: str, resource: str) -> bool:
+    """Whether "kind.feature" may have a price in "lut" or "ff" at all."""
+    kind = feature.partition(".")[0]
+    return kind in STORING if resource == "ff" else kind not in WIRED
 
 
 def fixed(part: Part) -> Resources:
