@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import Kernel, Parts, Program, TensorType
 from .conv2d_parts import row_parts, window_parts
+from .conv2d_taps import line_parts, taps_read
 from .hardware import ULTRA_RAM_BITS, distinct_lanes, folds
 from .multiply_accumulate import Datapath, Tiles, aligned_lanes, check_kernel, mac_layer, occupied
 from .sliding import Raster, RowBuffer
@@ -113,7 +114,11 @@ class ConvKernel:
         word, form, parts = self.lanes[0] * self.x.bits, self.form, self.path.checked().parts()
         if isinstance(form, RowBuffer):
             return parts + row_parts(form, self.kernel, self.tiles, word)
-        return parts + window_parts(form, word)
+        if not self.path.constant:
+            return parts + window_parts(form, word)
+        read = taps_read(self.op, self.x.channels)
+        word = int(read.any(axis=0).sum()) * self.x.bits
+        return parts + window_parts(form, word, line_parts(form, read, self.x.bits))
 
     def check(self, asked: Conv2d) -> None:
         """Raises IntaglioError for a kernel that `asked`, the convolution itself, cannot have."""

@@ -137,7 +137,7 @@ class Dense(Weighted, name="dense"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         path, word = self._datapath(kernel, x), kernel.simd * x.bits
         beats, turns = path.tiles.beats, path.turns
-        parts = [*path.parts(), Part("register", 1, {"bits": word})]
+        parts = [*path.parts(), Part("register", 1, {"bits": word - path.idle_bits})]
         parts += [Part("counter", 1, {"bits": width_of(count)}) for count in (beats, turns) if count > 1]
         if turns > 1:
             parts += buffer_parts(beats, word, kernel)

@@ -3,15 +3,15 @@
 layer.py      weights, bias and types: what no kernel changes
 datapath.py   one kernel of it: folds, words, latency, what templates need, what it is made of
 forms/        the ways to multiply, one file each: `Kernel.multiplier` names them
+constant_sums/ what an unrolled layer is made of
 tiles.py      the blocks of weights that it steps over: not those that are all zero
-trees.py      adder trees and constants, counted
+trees.py      adder trees, counted
 """
 
 from .datapath import Datapath, check_kernel, kernel_choices, with_stages
 from .forms import DSP_PRODUCT_BITS
 from .layer import MacLayer, mac_layer
 from .tiles import Tiles, aligned_lanes, occupied
-from .trees import constant_sizes
 
 __all__ = [
     "DSP_PRODUCT_BITS",
@@ -20,7 +20,6 @@ __all__ = [
     "Tiles",
     "aligned_lanes",
     "check_kernel",
-    "constant_sizes",
     "kernel_choices",
     "mac_layer",
     "occupied",

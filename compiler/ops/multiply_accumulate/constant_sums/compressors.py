@@ -11,18 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ....ir import Array, Int64
-from .rows import ABSENT, Rows, cells, constant_of
+from .rows import ABSENT, GATE, LUT_INPUTS, Rows, cells, constant_of
 
-LUT_INPUTS = 6
-
-EARLY = 2
-"""Rows of full adders whose LUTs are shared with what is in front of them and behind."""
+NEAR = 2
+"""The last rows of full adders: their carries are part of the LUTs of the adder behind them."""
 
 MOST_ROWS = 12_000
 """Of more rows, some sums stand for all."""
-
-GATE = np.uint64(1) << np.uint64(62)
-"""Cells from here on are outputs of full adders."""
 
 CARRIES = 5
 """Columns whose bits may go where a carry of the first column would."""
@@ -31,13 +26,13 @@ CARRIES = 5
 @dataclass
 class Counts:
     """pairs: bits of the last adders that add two variables. tops: bits of those that are a function of LUT_INPUTS
-    variables at most. early, late: full adders of the first two rows and of the others. half: those of two variables.
+    variables at most. near, inner: full adders of the last rows and of the others. half: those of two variables.
     """
 
     pairs: float = 0.0
     tops: float = 0.0
-    early: float = 0.0
-    late: float = 0.0
+    near: float = 0.0
+    inner: float = 0.0
     half: float = 0.0
 
     def scaled(self, factor: float) -> dict[str, int]:
@@ -62,6 +57,17 @@ def bit_ceiling(values: Int64) -> Int64:
     return np.int64(1) << np.frexp(np.maximum(values - 1, 0).astype(np.float64))[1].astype(np.int64)
 
 
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """Of each sum: is it a function of LUT_INPUTS variables at most, is it too short for a carry chain, and which
+    columns it does not have.
+    """
+
+    small: Array
+    short: Array
+    outside: Array
+
+
 @dataclass
 class _Counter:
     rows: Rows
@@ -81,7 +87,7 @@ class _Counter:
         words[first > 0, 0] = np.where(ones[first > 0] == 1, np.uint64(1), ABSENT)
         outside = np.arange(columns)[None, :] >= net.columns[rows.sums[sums]][:, None]
         words[np.broadcast_to(outside[:, None, :], words.shape)] = ABSENT
-        small = self._variables(sums) <= LUT_INPUTS
+        small, short = net.variables[rows.sums[sums]] <= LUT_INPUTS, net.logic[rows.sums[sums]]
         subtracts = (rows.counts[sums] == 2) & (constants[sums] == 1) & self._whole_rows(sums)
         words[subtracts, 0] = ABSENT  # the 1 is the adder's carry
         heights = (words != ABSENT).sum(axis=1)
@@ -96,32 +102,21 @@ class _Counter:
                 for number in np.unique(count):
                     these = count == number
                     some = None if carried is None else carried[these]
-                    self._compress(taken[these][:, :number], some, small[part][these], outside[part][these])
+                    kind = _Kind(small[part][these], short[part][these], outside[part][these])
+                    self._compress(taken[these][:, :number], some, kind)
 
     def _whole_rows(self, sums: Int64) -> Array:
         rows = self.rows
         whole = rows.net.addends.whole[rows.addend] | (rows.net.signals.odd[rows.net.addends.signal[rows.addend]] == -1)
         return np.asarray(np.bincount(rows.sum, ~whole, len(rows.sums))[sums] == 0)
 
-    def _variables(self, sums: Int64) -> Int64:
-        """How many bits each sum is a function of."""
-        rows, net = self.rows, self.rows.net
-        owner, first = np.unique(rows.addend, return_index=True)
-        signal, root = net.addends.signal[owner], rows.sum[first]
-        columns = net.columns[rows.sums[root]]
-        own = np.minimum(net.varies[signal], columns) - np.maximum(net.zeros[signal], net.signals.low[signal])
-        inputs = ~net.addends.whole[owner] | ((net.terms.bits == 1) & (net.signals.odd[signal] != 0))
-        bits = np.where(inputs, net.terms.bits, np.maximum(own, 0))
-        return np.bincount(root, bits, len(rows.sums)).astype(np.int64)[sums]
-
-    def _compress(self, words: Array, carried: Array | None, small: Array, outside: Array) -> None:
-        level = 0
+    def _compress(self, words: Array, carried: Array | None, kind: _Kind) -> None:
         while words.shape[1] > 2:
-            level, groups = level + 1, words.shape[1] // 3
+            groups, inner = words.shape[1] // 3, levels(words.shape[1]) > NEAR
             triples = words[:, : 3 * groups].reshape(len(words), groups, 3, -1)
             total, carry, full, half = full_adders(triples)
-            big = ~np.broadcast_to(small[:, None, None], full.shape)
-            self.gates["early" if level <= EARLY else "late"].append(total[full & big])
+            big = ~np.broadcast_to(kind.small[:, None, None], full.shape)
+            self.gates["inner" if inner else "near"].append(total[full & big])
             self.gates["half"].append(total[half & big])
             shifted = np.zeros_like(carry)
             shifted[:, :, 1:] = carry[:, :, :-1]
@@ -131,18 +126,19 @@ class _Counter:
                     carried = np.pad(carried, ((0, 0), (0, words.shape[1])))
             both = np.stack([total, shifted], axis=2).reshape(len(words), 2 * groups, -1)
             words = np.concatenate([both, words[:, 3 * groups :]], axis=1)
-            words[np.broadcast_to(outside[:, None, : words.shape[2]], words.shape)] = 0
+            words[np.broadcast_to(kind.outside[:, None], words.shape)] = 0
         if words.shape[1] == 2:
-            self._last(words[:, 0], words[:, 1], small)
+            self._last(words[:, 0], words[:, 1], kind)
 
-    def _last(self, one: Array, other: Array, small: Array) -> None:
+    def _last(self, one: Array, other: Array, kind: _Kind) -> None:
         """The adder of the two words that are left."""
         adds = np.asarray((one > 1).any(axis=1) & (other > 1).any(axis=1))[:, None]  # otherwise it is wires
         two = (one > 1) & (other > 1) & (one >> np.uint64(1) != other >> np.uint64(1)) & adds
         plain = np.sort(np.stack([one[two], other[two]]) >> np.uint64(1), axis=0)
-        self.gates["pairs"].append(mixed(plain[0]) + mixed(plain[1] ^ _SALT))
+        column = kind.short[:, None] * np.arange(one.shape[1], dtype=np.uint64)  # without a carry they all differ
+        self.gates["pairs"].append(mixed(plain[0]) + mixed(plain[1] ^ _SALT) + column[two])
         single = ((one > 1) ^ (other > 1)) & adds
-        function = ((two & (one >= GATE)) | (single & (np.maximum(one, other) >= GATE))) & small[:, None]
+        function = ((two & (one >= GATE)) | (single & (np.maximum(one, other) >= GATE))) & kind.small[:, None]
         self.gates["tops"].append(np.where(one > 1, one, other)[function])
 
     def result(self) -> Counts:
@@ -152,6 +148,11 @@ class _Counter:
                 for name, found in self.gates.items()
             }
         )
+
+
+def levels(words: int) -> int:
+    """Rows of full adders that leave two words."""
+    return 0 if words <= 2 else 1 + levels(words - words // 3)
 
 
 _SALT = np.uint64(0x9E3779B97F4A7C15)

@@ -39,7 +39,7 @@ def _made(same: Same, stages: int, term_bits: int, starts: bytes, differences: b
     layer = same.value
     net, registers = registered_net(layer, stages, term_bits, np.frombuffer(starts, np.int64), differences)
     parts = [
-        Part("constant_sums", 1, counted(rows_of(net, np.unique(net.addends.sum)))),
+        Part("constant_sums", 1, counted(rows_of(net, net.roots))),
         Part("register", 1, {"bits": registers.bits}),
     ]
     parts += [Part("shift_line", 1, {"width": registers.lines, "depth": SHORTEST_LINE})] if registers.lines else []

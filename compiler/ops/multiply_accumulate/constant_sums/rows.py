@@ -19,6 +19,9 @@ from .widths import Widths
 
 ABSENT = np.uint64(2**64 - 1)
 
+GATE = np.uint64(1) << np.uint64(62)
+"""Cells from here on are outputs of LUTs; others are bits of registers or sums."""
+
 COLUMNS = 64
 """More than any sum has."""
 
@@ -90,16 +93,82 @@ class Net:
         return live
 
     @cached_property
+    def bounds(self) -> tuple[Int64, Int64]:
+        """Of each signal, if registers may hold whatever their bits allow."""
+        signals = self.signals
+        lo, hi = signals.lo.copy(), signals.hi.copy()
+        for step in signals.steps:
+            if signals.kind[step[0]] == SUM:
+                left, right = signals.left[step], signals.right[step]
+                lo[step], hi[step] = lo[left] + lo[right], hi[left] + hi[right]
+            elif signals.kind[step[0]] == REGISTER:
+                half = np.int64(1) << (self.live[step] - self.signed[step])
+                lo[step], hi[step] = np.where(self.signed[step], -half, 0), half - 1
+        return lo, hi
+
+    @cached_property
+    def exact(self) -> Int64:
+        """Bits that each signal needs by its bounds, its sign among them, but no more than its cell has."""
+        lo, hi = self.bounds
+        bits = bit_length(np.where(lo < 0, np.maximum(hi, ~lo), hi)) + (lo < 0)
+        return np.minimum(bits, self.live)
+
+    @cached_property
     def varies(self) -> Int64:
-        """The same as its bounds have it, behind the last register."""
-        exact = np.minimum(self.signals.exact_bits, self.live)
-        exact = np.where(self.signals.kind == WIRE, self.signals.low + self.terms.bits, exact)
-        return np.where(self.signals.kind == REGISTER, self.live, exact)
+        """Where the bits of a signal end that are neither constant nor its sign once more."""
+        return np.where(self.signals.kind == WIRE, self.signals.low + self.terms.bits, self.exact)
 
     @cached_property
     def columns(self) -> Int64:
         """Of a sum: up to where its bits differ. Of a product: the same without the zeros below."""
-        return np.maximum(np.minimum(self.widths.width, self.signals.exact_bits) - self.signals.low, 1)
+        return np.maximum(self.exact - self.signals.low, 1)
+
+    @cached_property
+    def logic(self) -> Array:
+        """Which sums are too short for a carry chain: LUTs of their own, or a part of those that read them."""
+        return np.asarray((self.signals.kind == SUM) & (self.widths.width < SHORTEST_CHAIN))
+
+    @cached_property
+    def support(self) -> Int64:
+        """How many variables the bits of a signal are functions of."""
+        signals, terms = self.signals, self.terms
+        inputs = (signals.kind == WIRE) | ((signals.kind == PRODUCT) | (signals.kind == NEGATIVE)) & _one_bit(terms)
+        support = np.where(inputs, terms.bits, np.maximum(self.varies - np.maximum(self.zeros, signals.low), 0))
+        for step in signals.steps:
+            short = step[self.logic[step]]
+            support[short] = support[signals.left[short]] + support[signals.right[short]]
+        return support
+
+    @cached_property
+    def variables(self) -> Int64:
+        """Of each sum or product with adders of its own: how many variables it is a function of."""
+        addends, signals = self.addends, self.signals
+        whole = np.minimum(self.support[addends.signal], self.columns[addends.sum] * (1 + self.logic[addends.signal]))
+        bits = np.where(addends.whole, whole, self.terms.bits)
+        return np.bincount(addends.sum, bits, len(signals)).astype(np.int64)
+
+    @cached_property
+    def roots(self) -> Int64:
+        """The sums and products that have adders of their own. Short sums are parts of the LUTs of what reads them, if
+        that is a function of few variables.
+        """
+        signals, addends = self.signals, self.addends
+        apart = np.zeros(len(signals), bool)
+        apart[signals.left[signals.registers]] = True
+        apart[addends.signal[self.variables[addends.sum] > LUT_INPUTS]] = True
+        found = np.unique(addends.sum)
+        return found[~self.logic[found] | apart[found]]
+
+
+LUT_INPUTS = 6
+
+SHORTEST_CHAIN = 3
+"""Bits of a sum that Yosys builds of carry chains."""
+
+
+def _one_bit(terms: Terms) -> bool:
+    """Then products are wires, too: that bit, wherever the constant has a one."""
+    return terms.bits == 1 and not terms.signed
 
 
 def rows_of(net: Net, chosen: Int64) -> Rows:
@@ -164,10 +233,11 @@ def _signal_cells(net: Net, signal: Int64, columns: int) -> Array:
     bit = np.minimum(column, net.varies[number] - 1)
     inverted = wire & (signals.odd[number] > 0) & terms.complemented
     from_input = _variable(len(signals) + signals.place[number], bit - low) + inverted
-    found = np.where(wire, from_input, _variable(number, bit))
-    positive = np.where(kind == REGISTER, ~net.signed[number], signals.lo[number] >= 0)
+    from_signal = _variable(number, bit) | np.where(net.logic[number], GATE, np.uint64(0))
+    found = np.where(wire, from_input, from_signal)
+    positive = net.bounds[0][number] >= 0
     found[(column < net.zeros[number]) | ((column >= net.varies[number]) & positive)] = 0
-    if terms.bits == 1 and not terms.signed:  # a product with one bit is that bit wherever its constant has a one
+    if _one_bit(terms):
         multiple = np.isin(kind, (PRODUCT, NEGATIVE))
         one = (signals.odd[number] << low) >> column & 1
         pattern = np.where(one == 1, _variable(len(signals) + signals.place[number], column * 0), 0)

@@ -53,7 +53,7 @@ class Terms:
 @dataclass(frozen=True, eq=False)
 class Signals:
     """Arrays by signal, the first entry being nothing. left, right: the operands of a sum; left: what a register holds.
-    level: of the tree. place: of the input. odd, low: the constant is odd << low. lo, hi: bounds.
+    level: of the tree. place: of the input. odd, low: the constant is odd << low. lo, hi: bounds of wires and products.
     tops: the last register of each output, 0 where nothing is added up. steps: the numbers again, in pieces, each of
     one kind (but for the first, of wires and products) that reads what is in earlier pieces only.
     """
@@ -88,12 +88,6 @@ class Signals:
         read = np.concatenate([self.left, self.right])
         return np.bincount(read, minlength=len(self))
 
-    @cached_property
-    def exact_bits(self) -> Int64:
-        """Bits that each signal needs by its bounds, its sign among them."""
-        reach = np.where(self.lo < 0, np.maximum(self.hi, ~self.lo), self.hi)
-        return bit_length(reach) + (self.lo < 0)
-
 
 def bit_length(values: Int64) -> Int64:
     """Of numbers that are not negative."""
@@ -119,13 +113,9 @@ class _Table:
         self.steps += [made] if size else []
         return made
 
-    def __getitem__(self, name: str) -> Int64:
-        merged = np.concatenate(self.columns[name])
-        self.columns[name] = [merged]
-        return merged
-
     def signals(self, tops: Int64) -> Signals:
-        return Signals(**{name: self[name] for name in self.NAMES}, tops=tops, steps=tuple(self.steps))
+        merged = {name: np.concatenate(column) for name, column in self.columns.items()}
+        return Signals(**merged, tops=tops, steps=tuple(self.steps))
 
 
 def signals_of(terms: Terms) -> Signals:
@@ -164,8 +154,7 @@ def _pairs(table: _Table, nodes: Int64, level: int) -> Int64:
     both = (left > 0) & (right > 0)
     keys, number = np.unique(left[both] * table.count + right[both], return_inverse=True)
     a, b = np.divmod(keys, table.count)
-    lo, hi = table["lo"], table["hi"]
-    made = table.add(len(keys), kind=SUM, left=a, right=b, level=level, lo=lo[a] + lo[b], hi=hi[a] + hi[b])
+    made = table.add(len(keys), kind=SUM, left=a, right=b, level=level)
     sums = left + right  # of which one is 0 where there are not both
     sums[both] = made[number]
     return sums
@@ -176,7 +165,6 @@ def _held(table: _Table, nodes: Int64, level: int) -> Int64:
     different, number = np.unique(nodes, return_inverse=True)
     there = different > 0
     source = different[there]
-    lo, hi = table["lo"], table["hi"]
     held = np.zeros(len(different), np.int64)
-    held[there] = table.add(len(source), kind=REGISTER, left=source, level=level, lo=lo[source], hi=hi[source])
+    held[there] = table.add(len(source), kind=REGISTER, left=source, level=level)
     return held[number].reshape(nodes.shape)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ....ir import Part, Parts
 from ...timing import multiplier_ns
+from ..constant_sums import ConstantLayer, constant_layer
 from ..layer import MacLayer
-from ..trees import constant_sizes, constant_tree_registers
 from .base import Form
 from .xnor import fits as fits_xnor
 
@@ -24,22 +22,19 @@ class Lut(Form):
     def worth(self, layer: MacLayer, pe: int, steps: int) -> bool:
         return not fits_xnor(layer) and (steps == 1 or layer.weight_bits > NARROW)
 
-    def live_term_bits(self, layer: MacLayer) -> int:
-        return min(self.term_bits(layer), layer.product_bits)
-
     def multiply_ns(self, layer: MacLayer) -> float:
         return multiplier_ns(layer.operand_bits, layer.weight_bits)
 
     def unrolled(self, datapath: Datapath) -> Parts | None:
         """Products with constants, each a few adders that melt into the tree."""
-        if self.name != Lut.name:
-            return None
+        return self._constants(datapath).parts if self.name == Lut.name else None
+
+    def idle(self, datapath: Datapath) -> int:
+        return self._constants(datapath).idle if self.name == Lut.name else 0
+
+    def _constants(self, datapath: Datapath) -> ConstantLayer:
         layer = datapath.layer
-        return (
-            Part("constant_multiplier", 1, constant_sizes(layer.weight, layer.x.bits, layer.weight_bits)),
-            Part("adder", int(np.count_nonzero(layer.bias)), {"bits": layer.out.bits}),
-            Part("register", 1, {"bits": constant_tree_registers(*layer.products, datapath.kernel.stages)}),
-        )
+        return constant_layer(layer, datapath.kernel.stages, self.term_bits(layer), datapath.start)
 
     def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
         layer = datapath.layer

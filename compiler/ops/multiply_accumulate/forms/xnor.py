@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....ir import Int64, Part, Parts
+from ..constant_sums import ConstantLayer, constant_layer
 from ..layer import MacLayer
 from .base import Form, Word
 
@@ -51,6 +52,15 @@ class Xnor(Form):
 
     def params(self, datapath: Datapath) -> dict[str, Any]:
         return {"total": "{count, 1'b0}"} if datapath.layer.bipolar else {}
+
+    def unrolled(self, datapath: Datapath) -> Parts | None:
+        return self._constants(datapath).parts
+
+    def idle(self, datapath: Datapath) -> int:
+        return self._constants(datapath).idle
+
+    def _constants(self, datapath: Datapath) -> ConstantLayer:
+        return constant_layer(datapath.layer, datapath.kernel.stages, 1, datapath.start, differences=True)
 
     def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
         return (Part("difference_sum", sums, {"terms": terms, "width": width, **choice}),)
