@@ -47,6 +47,8 @@ def _blocks(table: Int64, bits: int) -> np.ndarray:
     words = np.concatenate([columns, rest]).reshape(ceil(depth / BLOCK), BLOCK, -1)
     packed = np.packbits(words, axis=1).swapaxes(1, 2)  # (blocks, columns, bytes)
     codes = np.ascontiguousarray(packed).view(np.uint64)[..., 0]
+    if len(codes) == 1:
+        return np.unique(codes, axis=None)[None]
     whole = np.ascontiguousarray(codes.T).view(f"V{8 * len(codes)}")[:, 0]
     return codes[:, np.unique(whole, return_index=True)[1]]
 
