@@ -190,10 +190,13 @@ def fold_at(context: Mapping[str, Any], delay: int) -> str:
     return f"folds_late[{(delay - 1) * bits} +: {bits}]" if delay else "fold"
 
 
-def lane_parts(kernel: Kernel, context: Mapping[str, Any], latency: int, unread: int = 0) -> Parts:
+def lane_parts(
+    kernel: Kernel, context: Mapping[str, Any], latency: int, unread: int = 0, *, masked: bool = True
+) -> Parts:
     """Operand and result registers, the fold counter, the memory of constants and what delays them.
 
     Bits that are the same in all words take no room in a memory. unread: bits of all operands that nothing reads.
+    masked: lanes without a channel take LUTs to be blanked, which are not there in any case.
     """
     word, spare = context["ins"][0]["width"] - unread, context["spare"]
     registers = context["out"]["width"] + latency + (word if context["registers_operands"] else 0)
@@ -202,16 +205,41 @@ def lane_parts(kernel: Kernel, context: Mapping[str, Any], latency: int, unread:
     parts = [Part("register", 1, {"bits": registers}), handshake(1)]
     if context["counts_folds"]:
         parts.append(counter(context["folds"]))
-    if context["varying_bits"]:
-        style = memory_style(context["folds"], context["constant_width"], kernel)
-        parts.append(Part(f"rom_{style}", 1, {"depth": context["folds"], "width": context["varying_bits"]}))
+    parts += _memory(context)
     if context["fold_registers"]:
         parts.append(Part("register", context["fold_registers"], {"bits": context["fold_bits"]}))
     if spare:  # which beat is the last of a pixel, and its lanes that hold no channel
-        parts += [*delay_parts(1, latency - 1), Part("mask", 1, {"bits": spare * context["out"]["bits"]})]
-    for name in context["fields"]:
-        parts += delay_parts(count_bits(context[name]["masks"], context[name]["bits"]), context[name]["delay"])
+        parts += [*delay_parts(1, latency - 1), Part("mask", 1, {"bits": spare * context["out"]["bits"] * masked})]
     return tuple(parts)
+
+
+def _memory(context: Mapping[str, Any]) -> Parts:
+    """The memory of constants and what delays its words, bits that are the same in all words left out.
+
+    Of LUTs it has a register for each bit that differs from the others, which few words make few. A longer delay takes
+    that register in: what stands in a row becomes a LUT, unless words are so few that the register does part of the
+    work.
+    """
+    words, read = context["folds"], context["varying_bits"]
+    if not read:
+        return ()
+    delays = [(count_bits(f["masks"], f["bits"]), f["delay"]) for f in (context[name] for name in context["fields"])]
+    if context["constant_style"] == VERILOG_STYLE["bram"]:
+        lines = [part for width, delay in delays for part in delay_parts(width, delay)]
+        return (Part("rom_bram", 1, {"depth": words, "width": read}), *lines)
+    parts = []
+    for width, delay in delays:
+        if delay + 1 >= SHIFT_REGISTER and words > FEW_WORDS:
+            read -= width
+            parts.append(Part("rom_wires", 1, {"depth": words, "width": width}))
+            parts.append(Part("shift_line", 1, {"width": width, "depth": delay + 1}))
+        else:
+            parts.append(Part("stored_bits", delay, {"words": words, "width": width}))
+    return (Part("rom_lutram", 1, {"depth": words, "width": read}), *parts)
+
+
+FEW_WORDS = 8
+"""A bit of so few words is one of their number, or what sets or resets a register."""
 
 
 def delay_parts(width: int, depth: int) -> Parts:

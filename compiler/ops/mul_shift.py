@@ -15,7 +15,16 @@ from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .exact import integers
 from .executors import Executor
 from .hardware import VERILOG_STYLE, weight_type
-from .lanewise import Field, Lanewise, constant_field, lane_layout, lane_params, lane_parts, split_by_lane
+from .lanewise import (
+    SHIFT_REGISTER,
+    Field,
+    Lanewise,
+    constant_field,
+    lane_layout,
+    lane_params,
+    lane_parts,
+    split_by_lane,
+)
 from .multiply_accumulate import DSP_PRODUCT_BITS
 from .multiply_accumulate.forms.base import DSP_WIDTH
 from .shift_clip import clip_pieces, kept_bits, operand_params, products, shift_clip_params, shift_clip_parts
@@ -127,15 +136,15 @@ class MulShift(Lanewise, name="mul_shift"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context, path = self._layout(kernel, x)
         self._placed(kernel, context, path)
-        lanes, latency = kernel.pe, self.latency(kernel, path)
-        if kernel.multiplier == "dsp" and x.bits + context["multiplier"]["bits"] >= DSP_WIDTH:
-            return (*lane_parts(kernel, context, latency), *self._slices(context, x), *shift_clip_parts(lanes, context))
-        return (*lane_parts(kernel, context, latency), *self._products(context, x), *shift_clip_parts(lanes, context))
+        latency, clip = self.latency(kernel, path), shift_clip_parts(kernel.pe, context)
+        masked = not (context["clips_low"] and context["clips_high"])
+        slices = kernel.multiplier == "dsp" and x.bits + context["multiplier"]["bits"] >= DSP_WIDTH
+        parts, unread = self._products(context, x, slices=slices)
+        return (*lane_parts(kernel, context, latency, unread, masked=masked), *parts, *clip)
 
-    def _slices(self, context: dict[str, Any], x: TensorType) -> Parts:
+    def _slices(self, context: dict[str, Any], x: TensorType, lanes: int) -> Parts:
         """They have all registers inside, but for one of the two or more behind a memory of addends."""
-        lanes, factor, addend = context["lanes"], context["multiplier"], context["addend"]
-        rows = 1 + context["twice"]
+        factor, addend, rows = context["multiplier"], context["addend"], 1 + context["twice"]
         read = rows - (context["constant_style"] == VERILOG_STYLE["bram"])  # of factors, behind a block RAM
         stored = read * count_bits(factor["masks"], factor["bits"]) + count_bits(addend["masks"], addend["bits"])
         return (
@@ -143,29 +152,53 @@ class MulShift(Lanewise, name="mul_shift"):
             Part("held_in_slices", 1, {"bits": lanes * x.bits * rows + stored}),
         )
 
-    def _products(self, context: dict[str, Any], x: TensorType) -> Parts:
-        """Of LUTs, with their addends, and all registers up to the sum."""
-        lanes, width, registers = context["lanes"], context["sum_bits"], context["registers"]
-        factor, addend = context["multiplier"], context["addend"]
-        factors = Factors.of(split_by_lane(self.multiplier[:, None], lanes), factor["bits"])
+    def _products(self, context: dict[str, Any], x: TensorType, *, slices: bool) -> tuple[Parts, int]:
+        """With their addends and all registers up to the sum; and how many bits of operands nothing reads.
+
+        Below the lowest 1 of an addend, a sum ends where its product does. Where x is multiplied by a power of two, its
+        registers stand in a row, which LUTs take when it is long.
+        """
+        lanes, registers, addend = context["lanes"], context["registers"], context["addend"]
+        sum_bits = context["sum_bits"]
+        factors = Factors.of(split_by_lane(self.multiplier[:, None], lanes), context["multiplier"]["bits"])
         addends = np.bitwise_or.reduce(split_by_lane(self.addend[:, None], lanes))[:, 0]
-        unread = trailing_zeros(addends, self.shift)  # below the lowest 1 of an addend, sums end where products do
-        held = lanes * kept_bits(context)
-        low = factor["bits"] // 2
-        pieces = factors.split(low) if "halves" in registers else [factors]
-        apart = bool(registers & {"halves", "product"})
-        added = 0 if apart else addend["bits"] if addend["masks"].any() else -1
-        parts = [part for piece in pieces for part in piece.parts(x, added, width)]
-        if "halves" in registers:
-            first, second = (piece.widths(x) for piece in pieces)
-            held += int((first - np.minimum(unread, first).clip(max=low) + second).sum())
-            joined = (second if x.signed else np.minimum(first - low, second)) * (first > 0)
-            parts.append(Part("adder", 1, {"bits": int(joined.clip(min=0).sum())}))
+        lowest = trailing_zeros(addends, self.shift)
+        between = len(registers & {"halves", "product"})
+        plain = factors.plain
+        read = x.bits - (lowest - trailing_zeros(factors.ones, factors.bits)).clip(0, x.bits)[plain]
+        rows, width = 1 + between, int(read.sum())
+        lined = rows >= SHIFT_REGISTER
+        unread = len(read) * x.bits - (0 if lined else width)
+        held = 0 if lined else between * width
+        line = Part("shift_line", 1, {"width": width * lined, "depth": rows})
+        if slices:
+            held += len(read) * kept_bits(context)
+            sums = Part("adder", 1, {"bits": addend_bits(addend["masks"][plain], addend["bits"], sum_bits)})
+            parts = self._slices(context, x, lanes - len(read))
+            return (*parts, sums, line, Part("register", 1, {"bits": held})), unread
+        added = 0 if between else addend["bits"] if addend["masks"].any() else -1
+        parts, more = self._logic(factors.of_lanes(~plain), lowest[~plain], registers, added, sum_bits, x)
+        alone = addend["masks"] if between else addend["masks"][plain]  # what no product takes in
+        sums = Part("adder", 1, {"bits": addend_bits(alone, addend["bits"], sum_bits)})
+        held += lanes * kept_bits(context) + more
+        return (*parts, sums, line, Part("register", 1, {"bits": held})), unread
+
+    def _logic(
+        self, factors: Factors, lowest: Int64, registers: frozenset[str], added: int, width: int, x: TensorType
+    ) -> tuple[Parts, int]:
+        """Products that are no shifts, and bits of registers in them."""
+        low, held = factors.bits // 2, 0
         if "product" in registers:
-            held += int((np.minimum(factors.widths(x), width) - unread).clip(min=0).sum())
-        if apart:
-            parts.append(Part("adder", 1, {"bits": addend_bits(addend["masks"], addend["bits"], width)}))
-        return (*parts, Part("register", 1, {"bits": held}))
+            held += int((np.minimum(factors.widths(x, factors.bits), width) - lowest).clip(min=0).sum())
+        if "halves" not in registers:
+            return factors.parts(x, added, width), held
+        lower, upper = factors.split(low)
+        first = lower.widths(x, low + 1)
+        second = np.minimum(upper.widths(x, factors.bits - low - 1), width - low)
+        held += int((first - np.minimum(lowest, low)).clip(min=0).sum() + second.sum())
+        joined = np.where(first > 0, second if x.signed else np.minimum(second, x.bits), 0)
+        both = Part("adder", 1, {"bits": int(joined.sum())})
+        return (*lower.parts(x, 0, width), *upper.parts(x, 0, width), both), held
 
 
 MULTIPLIERS = ("lut", "dsp")

@@ -48,7 +48,7 @@ class Pairwise(Op):
     registered: ClassVar[bool] = False
     """Do operands get a register of their own, before the one of the results? Those of gates do in any case."""
     takes_choice: ClassVar[bool] = False
-    """Does the logic of a lane choose between a gate that arrives and one that was kept, in LUTs that it has anyway?"""
+    """Does a lane choose between a gate that arrives and one that was kept in LUTs that it has anyway?"""
     takes_mask: ClassVar[bool] = False
     """Does it blank the lanes without a channel, likewise?"""
 
@@ -142,7 +142,10 @@ class Pairwise(Op):
         if latency == 2:
             parts.append(Part("register", 1, {"bits": kernel.simd * a.bits + width + (spare > 0) + kept}))
             if kept:
-                choice = 0 if self.takes_choice else width
+                melts = (
+                    self.takes_choice or value_bits(a) + 2 * value_bits(b) < PIECE
+                )  # into LUTs that are there anyway
+                choice = 0 if melts else width
                 parts += buffer_parts(count, width, kernel, one_address=True)
                 parts.append(Part("mux", 1, {"inputs": 2, "bits": choice}))
         if form == PIXEL:
@@ -212,8 +215,9 @@ def larger(kernel: Kernel, a: TensorType, b: TensorType, out: TensorType) -> Par
     short, long = sorted(x.bits - x.signed for x in (a, b))
     if long - short <= FEW:
         return _compared(kernel, short + -(-(long - short) // 2), bits)
-    upper = Part("constant_comparator", kernel.simd, {"bits": long - short})
-    return *_compared(kernel, short, min(short, bits)), upper
+    sizes = [long - short, *([1] if a.signed or b.signed else [])]
+    upper = [Part("constant_comparator", kernel.simd, {"bits": size}) for size in sizes]
+    return *_compared(kernel, short, min(short, bits)), *upper
 
 
 def _compared(kernel: Kernel, bits: int, chosen: int) -> Parts:

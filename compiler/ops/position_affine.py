@@ -186,7 +186,7 @@ class PositionAffine(Lanewise, name="position_affine"):
         several = Factors.of(split, factors.bits)
         parts += several.parts(x, 0 if piped else addends.bits if masks.any() else -1, width)
         if piped:
-            held = int(np.minimum(several.widths(x), width).sum()) + addends.varying
+            held = int(np.minimum(several.widths(x, factors.bits), width).sum()) + addends.varying
             parts.append(Part("register", 1, {"bits": held}))
             parts.append(Part("adder", 1, {"bits": addend_bits(masks, addends.bits, width)}))
         return tuple(parts)

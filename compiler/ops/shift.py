@@ -83,8 +83,9 @@ class Shift(Lanewise, name="shift"):
         addend = context["addend"]
         ones = np.bitwise_or.reduce(split_by_lane(self.addend[:, None], kernel.simd))
         unread = int(trailing_zeros(ones, self.shift).sum())  # no carry comes from below the lowest 1 of the addends
+        both = context["clips_low"] and context["clips_high"]
         return (
-            *lane_parts(kernel, context, self.latency(kernel, path), unread),
+            *lane_parts(kernel, context, self.latency(kernel, path), unread, masked=not both),
             Part("adder", 1, {"bits": addend_bits(addend["masks"], addend["bits"], context["sum_bits"])}),
             Part("register", kernel.pe, {"bits": ("sum" in context["registers"]) * kept_bits(context)}),
             *shift_clip_parts(kernel.pe, context),

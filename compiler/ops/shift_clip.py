@@ -74,12 +74,12 @@ def shift_clip_parts(lanes: int, context: dict[str, Any]) -> Parts:
     if not low and not high:
         return ()
     upper = context["shifted_bits"] - bits - 1
-    sides = (low and context["low_value"] != 0) + (high and upper > PIECE - 1)
-    chosen = bits if low and high else 0
     held = "compare" in context["registers"]
+    sides = (low and context["low_value"] != 0) + (high and (held or upper >= PIECE))
+    chosen = bits if low and high else 0
     return (
         Part("register", lanes, {"bits": (low + high + bits) * held}),
-        Part("clip", lanes, {"sides": max(sides, (low + high) * held), "bits": chosen}),
+        Part("clip", lanes, {"sides": sides, "bits": chosen}),
     )
 
 

@@ -92,14 +92,17 @@ class Search:
             last, rom = stage == self.bits - 1, self.rom(stage)
             masks = np.broadcast_to(varying(self.words(stage).T), lanes)
             known = 0 if x.signed else self.compare_bits - x.bits
-            parts += [*self._stored(rom, masks), *compared(masks, self.compare_bits, known)]
+            parts += [*self._stored(rom, masks, by_lane=stage > 0), *compared(masks, self.compare_bits, known)]
             rows = (not last) + (compare(stage) in registers)  # of the bits found, and unless it is the last, of x
             held += rows * (stage + 1 + (0 if last else x.bits))
         return (*parts, Part("register", lanes, {"bits": held}))
 
-    def _stored(self, rom: Part, masks: Int64) -> Parts:
-        """A stage's memory on every lane; bits that are the same in all words take no room."""
-        widths = Counter(np.bitwise_count(masks & ((1 << self.compare_bits) - 1)).tolist())
+    def _stored(self, rom: Part, masks: Int64, *, by_lane: bool) -> Parts:
+        """A stage's memory on every lane, or where all read it at one place, one for all; bits that are the same in all
+        words take no room.
+        """
+        bits = np.bitwise_count(masks & ((1 << self.compare_bits) - 1)).astype(np.int64)
+        widths = Counter(bits.tolist() if by_lane else [int(bits.sum())])
         return tuple(Part(rom.kind, count, {**rom.sizes, "width": width}) for width, count in widths.items() if width)
 
     def params(self, signed: bool, folds_at: list[str], registers: frozenset[str]) -> dict[str, Any]:

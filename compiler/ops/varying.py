@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ..ir import Int64, Part, Parts, TensorType
 
@@ -37,43 +38,59 @@ def addend_bits(masks: Int64, bits: int, width: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """Factors of lanes: the bits that are 1 in some word, and those that differ, as masks of `bits` bits (lanes,)."""
+    """Factors of lanes: the bits that are 1 in some word, and those that differ, as masks of `bits` bits (lanes,).
+
+    vary: whether a lane's factor is one of several; of a half of its bits, too.
+    """
 
     ones: Int64
     masks: Int64
     bits: int
+    vary: npt.NDArray[np.bool_]
 
     @staticmethod
     def of(split: Int64, bits: int) -> Factors:
         """split: (folds, lanes, 1)."""
         every = (1 << bits) - 1
-        return Factors(np.bitwise_or.reduce(split)[:, 0] & every, varying(split)[:, 0] & every, bits)
+        masks = varying(split)[:, 0] & every
+        return Factors(np.bitwise_or.reduce(split)[:, 0] & every, masks, bits, masks != 0)
 
     def split(self, low: int) -> list[Factors]:
         """The lower so many bits and the others."""
         below = (1 << low) - 1
         return [
-            Factors(self.ones & below, self.masks & below, low),
-            Factors(self.ones >> low, self.masks >> low, self.bits - low),
+            Factors(self.ones & below, self.masks & below, low, self.vary),
+            Factors(self.ones >> low, self.masks >> low, self.bits - low, self.vary),
         ]
 
-    def widths(self, x: TensorType) -> Int64:
-        """Bits of products with x that are not always 0."""
-        rows = np.bitwise_count(self.ones)
-        highest = np.frexp(self.ones.astype(np.float64))[1]
-        lowest = trailing_zeros(self.ones, self.bits)
-        return np.where(rows == 0, 0, x.bits + highest - lowest - (rows == 1)).astype(np.int64)
+    @property
+    def plain(self) -> npt.NDArray[np.bool_]:
+        """Which lanes have a constant power of two: products are but x, further up."""
+        return (self.masks == 0) & (np.bitwise_count(self.ones) == 1) & (self.ones >> (self.bits - 1) == 0)
+
+    def of_lanes(self, which: npt.NDArray[np.bool_]) -> Factors:
+        return Factors(self.ones[which], self.masks[which], self.bits, self.vary[which])
+
+    def widths(self, x: TensorType, most: int) -> Int64:
+        """Bits of products with x that are not always 0; `most` more than x has where a memory holds the factor, as
+        Yosys builds the product before it looks at what is in there.
+        """
+        rows = np.bitwise_count(self.ones).astype(np.int64)
+        highest = np.frexp(self.ones.astype(np.float64))[1].astype(np.int64)
+        known = x.bits + highest - trailing_zeros(self.ones, self.bits) - (rows == 1)
+        return np.where(self.vary, x.bits + most, np.where(rows == 0, 0, known))
 
     def parts(self, x: TensorType, addend: int, width: int) -> Parts:
         """Products with x: a row for each bit that is not always 0; where it is not always 1, gates choose it.
 
         addend: the bits of what is added with the rows; 0 for nothing, -1 for a constant.
         """
-        rows, signs = np.bitwise_count(self.ones), self.ones >> (self.bits - 1) & 1
-        kinds = Counter(zip(rows.tolist(), (self.masks != 0).tolist(), signs.tolist(), strict=True))
+        rows, gates = np.bitwise_count(self.ones), np.bitwise_count(self.masks)
+        signs = self.ones >> (self.bits - 1) & 1
+        kinds = Counter(zip(rows.tolist(), gates.tolist(), signs.tolist(), strict=True))
         same = {"bits": x.bits, "signed": int(x.signed), "addend": addend, "width": width}
         return tuple(
-            Part("rows", count, {"rows": number, "gated": int(gated), "negative": sign, **same})
+            Part("rows", count, {"rows": number, "gated": gated, "negative": sign, **same})
             for (number, gated, sign), count in kinds.items()
         )
 

@@ -101,7 +101,7 @@ def test_products_are_as_wide_as_their_factors_reach(values: list[int], folds: i
     assert sorted(p["rows"] for p in parts for _ in range(p.count)) == sorted(bin(v & 31).count("1") for v in values)
     assert not any(p["gated"] for p in parts), "each lane has one factor"
     positive = [v for v in values if v > 0]
-    widths = dict(zip(values, factors.widths(x).tolist(), strict=True))
+    widths = dict(zip(values, factors.widths(x, 5).tolist(), strict=True))
     for v in positive:
         zeros = (v & -v).bit_length() - 1
         reach = v >> zeros

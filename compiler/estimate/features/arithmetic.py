@@ -5,7 +5,11 @@ from __future__ import annotations
 from math import ceil
 
 from .common import Features, Make, Sizes
-from .sums import Row, compress
+from .memories import FEATURES as MEMORIES
+from .memories import different_columns
+from .sums import Adders, Row, compress
+
+LUT_INPUTS = 6
 
 
 def number(bits: int, width: int, shift: int = 0, *, signed: bool = True) -> Row:
@@ -26,8 +30,14 @@ def _clip(s: Sizes) -> Features:
 
 def _word_sum(s: Sizes) -> Features:
     """The sum of words from registers, signed or not."""
-    width, bits = s["width"], s["bits"]
-    return compress([number(bits, width, signed=bool(s["signed"]))] * s["terms"], width)._asdict()
+    return _of_registers(compress([number(s["bits"], s["width"], signed=bool(s["signed"]))] * s["terms"], s["width"]))
+
+
+def _of_registers(cells: Adders) -> dict[str, float]:
+    """A bit of the last chain adds two full adders' outputs in one LUT, and needs one of them besides: no more LUTs
+    than those full adders have.
+    """
+    return {"full": cells.first + cells.full, "half": cells.half, "chain": cells.chain}
 
 
 def _product(s: Sizes) -> Features:
@@ -36,7 +46,8 @@ def _product(s: Sizes) -> Features:
     long, short = max((a, s["a_signed"]), (b, s["b_signed"])), min((a, s["a_signed"]), (b, s["b_signed"]))
     if short == (1, 0):
         return {"gates": min(long[0], width)}
-    return _rows(long[0], bool(long[1]), short[0], bool(short[1]), width, 0)
+    found = _rows(long[0], bool(long[1]), short[0], bool(short[1]), width, 0)
+    return found._asdict() | {"gates": min(long[0], width) * (short[0] == 2)}
 
 
 def _factor_rows(s: Sizes) -> Features:
@@ -44,20 +55,26 @@ def _factor_rows(s: Sizes) -> Features:
     if not s["rows"]:
         return {}
     found = _rows(s["bits"], bool(s["signed"]), s["rows"], bool(s["negative"]), s["width"], s["addend"])
-    return found if s["gated"] or "gates" not in found else {**found, "gates": 0}
+    added = s["addend"] > 0
+    inputs = s["rows"] + 1 + s["gated"] + 2 * added  # of a bit of the last chain, where it comes after one full adder
+    if not s["gated"] or (s["rows"] + added == 3 and inputs <= LUT_INPUTS):
+        return _of_registers(found)
+    lone = s["rows"] == 1 or s["rows"] + added == 2  # a chain of two, where a gate is no part of it
+    return found._asdict() | {"gates": min(s["bits"], s["width"]) * lone}
 
 
-def _rows(bits: int, signed: bool, rows: int, negative: bool, width: int, addend: int) -> dict[str, float]:
-    """negative: the last row is complemented. In a chain of two, what is not a register's takes a LUT more."""
+def _rows(bits: int, signed: bool, rows: int, negative: bool, width: int, addend: int) -> Adders:
+    """negative: the last row is complemented."""
     table = [number(bits, width, at, signed=signed) for at in range(rows)]
     if addend > 0:
         table.append(number(addend, width))
-    found: dict[str, float] = compress(table, width, int(negative), rows - 1)._asdict()
-    return found | ({"gates": min(bits, width)} if rows < 3 and (rows + (addend > 0) == 2 or rows == 1) else {})
+    return compress(table, width, int(negative), rows - 1)
 
 
 FEATURES: dict[str, Make] = {
     "register": lambda s: {"bits": s["bits"]},
+    "stored_bits": lambda s: {"bits": different_columns(s["words"], s["width"])},
+    "rom_wires": lambda s: {"luts": MEMORIES["rom_lutram"](s)["luts"]},
     "counter": lambda s: {"bits": s["bits"], "one": 1, "wraps": s.get("wraps", 0)},
     "control": lambda _: {"one": 1},
     "handshake": lambda s: {"one": 1, "inputs": s["inputs"]},
