@@ -43,9 +43,9 @@ _FEATURES = (
 
 STORING = frozenset(
     {
-        "register", "stored_bits", "counter", "control", "handshake", "accumulator", "fifo_control", "shift_line", "insertion",
-        "rom_lutram", "rom_case", "rom_counted", "rom_bram", "ram_bram", "ram_uram", "ram_constant", "held_in_slices",
-        "dsp_multiplier", "packed_dsp", "fork",
+        "register", "stored_bits", "counter", "control", "handshake", "accumulator", "fifo_control", "shift_line",
+        "insertion", "rom_lutram", "rom_case", "rom_counted", "rom_bram", "ram_bram", "ram_uram", "ram_constant",
+        "held_in_slices", "dsp_multiplier", "packed_dsp", "fork",
     }
 )  # fmt: skip
 """Kinds of parts that hold flip-flops (a slice may take some in); of all others the price in flip-flops is 0."""
