@@ -27,10 +27,10 @@ from .hardware import (
     braces,
     buffer_parts,
     buffer_style,
+    counted_rom,
     distinct_lanes,
     hex_literal,
     memory_style,
-    rom_part,
     stream_params,
     width_of,
 )
@@ -144,7 +144,7 @@ class Dense(Weighted, name="dense"):
             parts.append(Part("mux", 1, {"inputs": 2, "bits": word}))
         if not path.tiles.complete:
             schedule = Schedule(path.tiles)
-            parts.append(rom_part(schedule.steps, schedule.word_bits, Kernel()))
+            parts.append(counted_rom(schedule.steps, schedule.word_bits, Kernel()))
             parts.append(Part("counter", 1, {"bits": width_of(schedule.steps)}))
             parts.append(Part("comparator", 1, {"bits": width_of(beats)}))
         return tuple(parts)

@@ -159,6 +159,12 @@ def rom_part(depth: int, width: int, kernel: Kernel, contents: Callable[[], dict
     return Part(f"rom_{style}", 1, sizes | (contents() if contents and style == "lutram" else {}))
 
 
+def counted_rom(depth: int, width: int, kernel: Kernel, contents: Callable[[], dict[str, int]] | None = None) -> Part:
+    """The same, its address being a counter beside it: in LUTs it takes more of them."""
+    part = rom_part(depth, width, kernel, contents)
+    return Part("rom_counted", 1, part.sizes) if part.kind == "rom_lutram" else part
+
+
 def buffer_parts(depth: int, width: int, kernel: Kernel, *, one_address: bool = False) -> tuple[Part, ...]:
     """A RAM and the register that its word is read into, which block RAMs and UltraRAMs have inside.
 

@@ -44,15 +44,14 @@ FEATURES: dict[str, Make] = {
     "dsp_multiplier": _dsp_multiplier,
     "held_in_slices": lambda s: {"bits": s["bits"]},
     "packed_dsp": lambda _: {"one": 1},
-    "constant_multiplier": lambda s: {
-        "digits": s["bits"] * (s["digits"] - s["more_digits"]),
-        "more_digits": s["bits"] * s["more_digits"],
-        "more_digit_ends": s["more_digits"],
-        "more_ones": s["bits"] * s["more_ones"],
-        "more_one_ends": s["more_ones"],
-    },
+    "constant_sums": dict,
     "graph_adders": lambda s: {"overlap": s["overlap"], "alone": s["alone"]},
 }
 
-SAVINGS = frozenset({"held_in_slices.bits"})
-"""Features whose price may be negative: a DSP slice takes in registers that stand in front of it."""
+CHOSEN_SUMS = "sum", "product_sum", "digit_sum", "sign_sum", "difference_sum"
+"""Sums whose inputs may be chosen among few constants."""
+
+SAVINGS = frozenset({"held_in_slices.bits", *(f"{kind}.few" for kind in CHOSEN_SUMS)})
+"""Features whose price may be negative: a DSP slice takes in registers that stand in front of it; what is chosen among
+few constants is simpler than what may be anything.
+"""

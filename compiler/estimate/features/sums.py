@@ -126,31 +126,40 @@ def digits(terms: int, bits: int, count: int, width: int) -> Adders:
     return compress([number(bits, width, 2 * digit) for digit in range(count)] * terms, width)
 
 
-def _cells(found: Adders) -> dict[str, float]:
-    return dict(found._asdict())
+def _cells(found: Adders, s: Sizes) -> dict[str, float]:
+    """few: adders whose inputs are chosen among few `words`, by how often bits of so few are constant or alike."""
+    adders = found.first + found.full + found.half
+    return dict(found._asdict()) | {"few": adders * 2.0 ** (2 - s["words"]) if "words" in s else 0.0}
 
 
 def _sum(s: Sizes) -> Features:
-    return _cells(numbers(s["terms"], s["bits"], s["width"]))
+    return _cells(numbers(s["terms"], s["bits"], s["width"]), s)
 
 
 def _product_sum(s: Sizes) -> Features:
-    return _cells(products(s["terms"], s["a"], s["b"], s["unsigned"], s["width"]))
+    return _cells(products(s["terms"], s["a"], s["b"], s["unsigned"], s["width"]), s)
 
 
 def _digit_sum(s: Sizes) -> Features:
-    cells = _cells(digits(s["terms"], s["bits"], s["digits"], s["width"]))
-    return cells | {"chosen": s["terms"] * s["digits"] * s["bits"]}
+    """A LUT chooses each bit of a digit, but for its sign."""
+    cells = _cells(digits(s["terms"], s["bits"], s["digits"], s["width"]), s)
+    return cells | {"chosen": s["terms"] * s["digits"] * (s["bits"] - 1)}
 
 
 def _sign_sum(s: Sizes) -> Features:
-    """Of numbers that are complemented or not: a full adder's LUTs do that, and a chain's from one side."""
-    return _cells(numbers(s["terms"], s["bits"], s["width"])) | {"alone": s["bits"] if s["terms"] < 3 else 0}
+    """Of numbers that are complemented or not: LUTs of adders do that for some, those of a chain from one side only."""
+    terms, bits = s["terms"], s["bits"]
+    cells = _cells(numbers(terms, bits, s["width"]), s)
+    return cells | {"alone": bits if terms < ADDENDS else 0, "signs": bits * terms if terms >= ADDENDS else 0}
+
+
+ADDENDS = 3
+"""Of a full adder."""
 
 
 def _difference_sum(s: Sizes) -> Features:
     """Of bits, each of which says whether two others differ."""
-    return _cells(numbers(s["terms"], 1, s["width"]))
+    return _cells(numbers(s["terms"], 1, s["width"]), s)
 
 
 FEATURES: dict[str, Make] = {

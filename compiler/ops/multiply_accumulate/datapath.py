@@ -7,7 +7,7 @@ that the last one is what it should be, whatever the partial ones were.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Self
@@ -16,16 +16,16 @@ import numpy as np
 
 from ...errors import IntaglioError
 from ...ir import Array, Int64, Kernel, Part, Parts
+from ..contents import different_parts
 from ..hardware import (
     VERILOG_STYLE,
     braces,
-    chosen_among,
+    counted_rom,
     folds,
     hex_literal,
     memory_style,
     pack,
     plain_integer,
-    rom_part,
     signed_holding,
     width_of,
 )
@@ -243,14 +243,14 @@ class Datapath:
         parts = [
             Part("control"),
             Part("register", 1, {"bits": self.delay + 2}),  # valid
-            Part("register", pe, {"bits": out}),  # the result
         ]
         if self.constant and (unrolled := form.unrolled(self)) is not None:
             return (*parts, *unrolled)
-        memory = () if self.constant else (rom_part(self.depth, self.word_width, kernel),)
+        words = {"words": self.depth} if self.memory == "lutram" else {}
         parts += [
-            *memory,
-            *self._sums(chosen_among(memory)),
+            Part("register", pe, {"bits": out}),  # the result
+            *self._weight_memory(),
+            *self._sums(words),
             *form.beside(self),
             *form.registers(self),
             *form.accumulator(self),
@@ -259,11 +259,30 @@ class Datapath:
             parts.append(Part("counter", 1, {"bits": width_of(self.depth)}))
         if self.beats > 1:
             parts.append(delay_line(self.delay + 1, 2))  # first and last of a sum
-        columns = different_columns(form, layer, pe, self.bias_bits)
-        if columns:
+        if self.turns > 1 and (begin := starts(form, layer, pe, self.bias_bits))["columns"]:
             parts.append(delay_line(self.delay, width_of(self.turns)))
-            parts.append(Part("rom_case", 1, {"depth": self.turns, "columns": columns}))
+            parts.append(Part("rom_case", 1, begin))
         return tuple(parts)
+
+    @property
+    def idle_bits(self) -> int:
+        """Bits of the word of operands that take no flip-flop of their own."""
+        return self.form.idle(self) if self.constant else 0
+
+    def _weight_memory(self) -> Parts:
+        if self.constant:
+            return ()
+        return (counted_rom(self.depth, self.word_width, self.kernel, self._contents()),)
+
+    def _contents(self) -> Callable[[], dict[str, int]] | None:
+        """What is known of the weights in memory: columns that are equal or constant, if there are any."""
+        if self.depth <= FEW_WORDS and self.layer.weight.size <= MOST_WEIGHTS and self.tiles.complete:
+            kernel = Kernel(self.kernel.pe, self.kernel.simd)  # nothing else matters
+            return lambda: _few_words(self.form, self.layer, kernel)
+        bits = self.form.word(self.layer).bits
+        if (varying := _varying_bits(self.form, self.layer)) < bits:
+            return lambda: {"columns": self.word_width - self.kernel.pe * self.kernel.simd * (bits - varying)}
+        return None
 
     def _sums(self, choice: dict[str, int]) -> Iterator[Part]:
         """Products and adder trees, from register to register."""
@@ -296,15 +315,34 @@ def _start(form: Form, layer: MacLayer) -> Int64:
 
 
 @lru_cache(maxsize=1024)
-def different_columns(form: Form, layer: MacLayer, pe: int, bits: int) -> int:
-    """Of the memory of what sums start from, how many columns are neither constant nor equal to another."""
-    start, turns = _start(form, layer), folds(len(layer.bias), pe)
-    words = np.zeros((1 << width_of(turns), pe), np.int64)  # behind the last turn, zeros
+def starts(form: Form, layer: MacLayer, pe: int, bits: int) -> dict[str, int]:
+    """The memory of what sums start from, at each turn; behind the last one there are zeros."""
+    start = _start(form, layer)
+    words = np.zeros((1 << width_of(folds(len(start), pe)), pe), np.int64)
     words.reshape(-1)[: len(start)] = start
-    columns = (words[:, :, None] >> np.arange(bits) & 1).astype(np.uint8).reshape(len(words), -1)
-    different = np.unique(np.packbits(columns, axis=0).T, axis=0)
-    constant = {bytes(np.packbits(np.full(len(words), bit, np.uint8))) for bit in (0, 1)}
-    return sum(bytes(column) not in constant for column in different) if turns > 1 else 0
+    varied = different_parts(words, bits) if (words != words[0]).any() else {"columns": 0}
+    return {"depth": len(words), "width": pe * bits} | varied
+
+
+FEW_WORDS = 16
+"""Of memories with more words hardly any columns are equal or constant."""
+
+MOST_WEIGHTS = 1 << 15
+"""Of more weights in few words nobody builds the multipliers: they are priced by what is expected."""
+
+
+@lru_cache(maxsize=1024)
+def _few_words(form: Form, layer: MacLayer, kernel: Kernel) -> dict[str, int]:
+    """What differs in the memory of all weights."""
+    words = form.codes(layer, folded_weights(layer.weight, kernel))
+    return different_parts(words.reshape(len(words) * words.shape[1], -1), form.word(layer).bits)
+
+
+@lru_cache(maxsize=64)
+def _varying_bits(form: Form, layer: MacLayer) -> int:
+    """Of the code of a weight, those that are not the same in all."""
+    codes = form.codes(layer, layer.weight) & ((1 << form.word(layer).bits) - 1)
+    return int(np.bitwise_or.reduce(codes, axis=None) ^ np.bitwise_and.reduce(codes, axis=None)).bit_count()
 
 
 @dataclass(frozen=True, slots=True)

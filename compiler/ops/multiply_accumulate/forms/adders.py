@@ -45,6 +45,9 @@ class Adders(Form):
     def unrolled(self, datapath: Datapath) -> Parts | None:
         return self.graph(datapath.layer).parts(datapath.kernel.stages)
 
+    def idle(self, datapath: Datapath) -> int:
+        return self.graph(datapath.layer).idle(datapath.kernel.stages)
+
     def params(self, datapath: Datapath) -> dict[str, Any]:
         return self.graph(datapath.layer).params(datapath.kernel.stages)
 

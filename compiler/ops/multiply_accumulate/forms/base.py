@@ -14,7 +14,7 @@ import numpy as np
 from ....ir import Int64, Part, Parts
 from ...timing import LUT_NS, registers, tree_ns
 from ..layer import MacLayer
-from ..trees import tree_registers
+from ..trees import Row, tree_registers
 
 if TYPE_CHECKING:
     from ..datapath import Datapath
@@ -69,7 +69,7 @@ class Form:
         return layer.operand_bits + layer.weight_bits
 
     def live_term_bits(self, layer: MacLayer) -> int:
-        """Bits of a term that are not copies of its sign."""
+        """Bits of a term that are not known to be 0 or copies of its sign."""
         return self.term_bits(layer)
 
     def extra_sum_bits(self, layer: MacLayer) -> int:
@@ -85,10 +85,16 @@ class Form:
         return {}
 
     def unrolled(self, datapath: Datapath) -> Parts | None:
-        """Where every weight has a place of its own: what is between the operands and the results, if that is known
-        as a whole.
+        """Where every weight has a place of its own: what is behind the operands, up to the registers of the results,
+        if that is known as a whole.
         """
         return None
+
+    def idle(self, datapath: Datapath) -> int:
+        """Then, bits of the word of operands that take no flip-flop: nothing reads them, or they are the first of a
+        shift register that is counted in `unrolled`.
+        """
+        return 0
 
     def stages(self, layer: MacLayer, terms: int, clock_mhz: float) -> int:
         """Registers that `terms` products and their adder tree need at a clock (ops/timing.py)."""
@@ -107,9 +113,13 @@ class Form:
 
     def registers(self, datapath: Datapath) -> Parts:
         """Those of the adder trees of all outputs."""
+        pe = datapath.kernel.pe
+        return tuple(Part("register", pe * count, {"bits": bits}) for row in self.rows(datapath) for count, bits in row)
+
+    def rows(self, datapath: Datapath) -> list[Row]:
+        """Of the registers in the adder tree of an output."""
         layer, kernel = datapath.layer, datapath.kernel
-        rows = tree_registers(kernel.simd, self.live_term_bits(layer), kernel.stages, layer.out.bits)
-        return tuple(Part("register", kernel.pe * count, {"bits": bits}) for count, bits in rows)
+        return list(tree_registers(kernel.simd, self.live_term_bits(layer), kernel.stages, layer.out.bits))
 
     def accumulator(self, datapath: Datapath) -> Parts:
         """What adds sums, or a sum and a start that is read from a memory, for each output."""

@@ -79,7 +79,7 @@ class Booth(Form):
             return (Part("digit_sum", sums, {"terms": terms, "width": width, **digit}),)
         return (
             Part("digit_sum", sums * terms, {"terms": 1, "width": product, **digit}),
-            Part("sum", sums, {"terms": terms, "bits": product, "width": width}),
+            Part("sum", sums, {"terms": terms, "bits": product, "width": width, **choice}),
         )
 
 

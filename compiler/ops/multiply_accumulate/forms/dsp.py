@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ....ir import Part, Parts
 from ...timing import DSP_NS
 from ..layer import MacLayer
+from ..trees import Row
 from .base import DSP_WIDTH
 from .lut import Lut
 
@@ -45,7 +46,6 @@ class Dsp(Lut):
             return ()
         return (Part("held_in_slices", datapath.side * datapath.kernel.simd, {"bits": datapath.layer.x.bits}),)
 
-    def registers(self, datapath: Datapath) -> Parts:
-        """The first row is that of the slices."""
-        rows = super().registers(datapath)
-        return rows[self.in_slices(datapath.layer) :]
+    def rows(self, datapath: Datapath) -> list[Row]:
+        """The first row is inside slices."""
+        return super().rows(datapath)[self.in_slices(datapath.layer) :]

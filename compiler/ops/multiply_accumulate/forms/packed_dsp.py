@@ -73,7 +73,7 @@ class PackedDsp(Form):
 
     def live_term_bits(self, layer: MacLayer) -> int:
         """Products are not negative."""
-        return layer.weight_bits + (layer.x.bits if layer.x.bits > 1 else 0)
+        return layer.weight_bits + layer.x.bits
 
     def extra_sum_bits(self, layer: MacLayer) -> int:
         return 1
@@ -105,9 +105,10 @@ class PackedDsp(Form):
         return (Part("sum", sums // pe * (pe - self._alone(datapath)), {"terms": terms, "bits": bits, "width": width}),)
 
     def registers(self, datapath: Datapath) -> Parts:
-        first, *others = super().registers(datapath)
-        count = first.count // datapath.kernel.pe * (datapath.kernel.pe - self._alone(datapath))
-        return Part("register", count, first.sizes), *others
+        pe = datapath.kernel.pe
+        outputs = [pe - self._alone(datapath)] + [pe] * datapath.kernel.stages
+        rows = zip(outputs, self.rows(datapath), strict=False)
+        return tuple(Part("register", each * count, {"bits": bits}) for each, row in rows for count, bits in row)
 
     def _alone(self, datapath: Datapath) -> int:
         """Outputs that have slices of their own: these add, too, up to the first registers."""
@@ -119,8 +120,8 @@ class PackedDsp(Form):
         whole, rest = divmod(kernel.pe, self.pack)
         parts = [*self._products(layer, whole * kernel.simd, self.pack), *self._products(layer, kernel.simd, rest)]
         parts.append(Part("register", 1, {"bits": kernel.simd * layer.x.bits * side}))
-        for count, bits in tree_registers(kernel.simd, layer.x.bits, kernel.stages):
-            parts.append(Part("register", side * count, {"bits": bits}))
+        for row in tree_registers(kernel.simd, layer.x.bits, kernel.stages):
+            parts += [Part("register", side * count, {"bits": bits}) for count, bits in row]
         for sums, terms, bottom, top in segments(kernel.simd, kernel.stages):
             if terms > 1:
                 sizes = {"terms": terms, "bits": layer.x.bits + bottom, "width": layer.x.bits + top}
@@ -134,7 +135,7 @@ class PackedDsp(Form):
         if self.in_slices(layer, fields):
             packed = (fields - 1) * self.live_term_bits(layer) + layer.weight_bits
             return (Part("packed_dsp", count, {"a": packed, "b": layer.x.bits}),)
-        width = self.live_term_bits(layer)
+        width = layer.weight_bits + (layer.x.bits if layer.x.bits > 1 else 0)
         sizes = {"terms": 1, "a": layer.weight_bits, "b": layer.x.bits, "unsigned": 0, "width": width}
         return Part("product_sum", fields * count, sizes), Part("register", fields * count, {"bits": width})
 
