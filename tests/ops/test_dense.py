@@ -125,8 +125,9 @@ def test_a_tile_of_zeros_has_neither_a_step_nor_a_word() -> None:
 
 
 def _weight_memory(parts: Parts) -> tuple[int, int]:
-    """Words and bits of the largest memory in LUTs."""
-    return max((part["depth"], part["width"]) for part in parts if part.kind == "rom_counted")
+    """Words and bits of the widest memory in LUTs."""
+    width, depth = max((part["width"], part["depth"]) for part in parts if part.kind == "rom_counted")
+    return depth, width
 
 
 def test_little_to_skip_is_not_skipped() -> None:
