@@ -201,7 +201,7 @@ def lane_parts(
     word, spare = context["ins"][0]["width"] - unread, context["spare"]
     registers = context["out"]["width"] + latency + (word if context["registers_operands"] else 0)
     if context["twice"]:
-        registers += word + context["varying_bits"]
+        registers += word
     parts = [Part("register", 1, {"bits": registers}), handshake(1)]
     if context["counts_folds"]:
         parts.append(counter(context["folds"]))
@@ -225,7 +225,7 @@ def _memory(context: Mapping[str, Any]) -> Parts:
         return ()
     delays = [(count_bits(f["masks"], f["bits"]), f["delay"]) for f in (context[name] for name in context["fields"])]
     if context["constant_style"] == VERILOG_STYLE["bram"]:
-        lines = [part for width, delay in delays for part in delay_parts(width, delay)]
+        lines = [part for width, delay in delays for part in delay_parts(width, delay + context["twice"])]
         return (Part("rom_bram", 1, {"depth": words, "width": read}), *lines)
     parts = []
     for width, delay in delays:

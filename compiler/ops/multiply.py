@@ -62,14 +62,15 @@ class Multiply(Pairwise, name="multiply"):
                 yield replace(kernel, multiplier="dsp")
 
     def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
-        """Slices have the registers of operands and results inside."""
+        """Slices have the registers of operands inside, and those of results where no lane is blanked."""
         bits = self.infer(a, b).bits
         sizes = {"a": _signed_bits(a), "b": _signed_bits(b)}
         if kernel.multiplier == "dsp" and sizes["a"] + sizes["b"] >= DSP_WIDTH:
-            inside = a.bits * (self.form(a, b) == EQUAL) + b.bits * (self.form(a, b) == EQUAL) + bits
+            inside = a.bits + b.bits * (self.form(a, b) == EQUAL) + bits * (a.channels % kernel.simd == 0)
             return Part("dsp_multiplier", kernel.simd, sizes), Part("held_in_slices", kernel.simd, {"bits": inside})
-        signs = {"a_signed": int(min(a.lo) < 0), "b_signed": int(min(b.lo) < 0)}
-        return (Part("product", kernel.simd, {"a": a.bits, "b": b.bits, **signs, "width": bits}),)
+        short, long = sorted((a, b), key=lambda x: x.bits)
+        sizes = {"bits": long.bits, "signed": int(long.signed), "rows": short.bits, "gated": short.bits}
+        return (Part("rows", kernel.simd, {**sizes, "negative": int(short.signed), "addend": 0, "width": bits}),)
 
 
 def _signed_bits(x: TensorType) -> int:

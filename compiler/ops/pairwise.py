@@ -208,16 +208,17 @@ def larger(kernel: Kernel, a: TensorType, b: TensorType, out: TensorType) -> Par
     than such a bit.
     """
     bits = out.bits - out.signed  # a sign is that of one of them
-    if value_bits(a) + value_bits(b) <= PIECE:
-        return (Part("mux", kernel.simd, {"inputs": 2, "bits": bits}),)
+    short, long = sorted(x.bits - x.signed for x in (a, b))
+    if value_bits(a) + value_bits(b) <= PIECE:  # upper bits of one alone are reset together
+        return (Part("mux", kernel.simd, {"inputs": 2, "bits": min(bits, short + (long > short))}),)
     if a.signed and b.signed:
         return _compared(kernel, common_bits(a, b), out.bits)
-    short, long = sorted(x.bits - x.signed for x in (a, b))
     if long - short <= FEW:
         return _compared(kernel, short + -(-(long - short) // 2), bits)
-    sizes = [long - short, *([1] if a.signed or b.signed else [])]
-    upper = [Part("constant_comparator", kernel.simd, {"bits": size}) for size in sizes]
-    return *_compared(kernel, short, min(short, bits)), *upper
+    # a sign is one more of them, where the comparison itself is logic enough
+    upper = [long - short, *([1] if (a.signed or b.signed) and short > PIECE // 2 else [])]
+    asked = (Part("constant_comparator", kernel.simd, {"bits": size}) for size in upper)
+    return *_compared(kernel, short, min(short, bits)), *asked
 
 
 def _compared(kernel: Kernel, bits: int, chosen: int) -> Parts:

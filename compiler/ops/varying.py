@@ -40,13 +40,14 @@ def addend_bits(masks: Int64, bits: int, width: int) -> int:
 class Factors:
     """Factors of lanes: the bits that are 1 in some word, and those that differ, as masks of `bits` bits (lanes,).
 
-    vary: whether a lane's factor is one of several; of a half of its bits, too.
+    vary: whether a lane's factor is one of several; of a half of its bits, too. signed: is the highest bit a sign?
     """
 
     ones: Int64
     masks: Int64
     bits: int
     vary: npt.NDArray[np.bool_]
+    signed: bool = True
 
     @staticmethod
     def of(split: Int64, bits: int) -> Factors:
@@ -59,7 +60,7 @@ class Factors:
         """The lower so many bits and the others."""
         below = (1 << low) - 1
         return [
-            Factors(self.ones & below, self.masks & below, low, self.vary),
+            Factors(self.ones & below, self.masks & below, low, self.vary, signed=False),
             Factors(self.ones >> low, self.masks >> low, self.bits - low, self.vary),
         ]
 
@@ -69,7 +70,7 @@ class Factors:
         return (self.masks == 0) & (np.bitwise_count(self.ones) == 1) & (self.ones >> (self.bits - 1) == 0)
 
     def of_lanes(self, which: npt.NDArray[np.bool_]) -> Factors:
-        return Factors(self.ones[which], self.masks[which], self.bits, self.vary[which])
+        return Factors(self.ones[which], self.masks[which], self.bits, self.vary[which], self.signed)
 
     def widths(self, x: TensorType, most: int) -> Int64:
         """Bits of products with x that are not always 0; `most` more than x has where a memory holds the factor, as
@@ -86,7 +87,7 @@ class Factors:
         addend: the bits of what is added with the rows; 0 for nothing, -1 for a constant.
         """
         rows, gates = np.bitwise_count(self.ones), np.bitwise_count(self.masks)
-        signs = self.ones >> (self.bits - 1) & 1
+        signs = (self.ones >> (self.bits - 1) & 1) * self.signed
         kinds = Counter(zip(rows.tolist(), gates.tolist(), signs.tolist(), strict=True))
         same = {"bits": x.bits, "signed": int(x.signed), "addend": addend, "width": width}
         return tuple(

@@ -40,35 +40,29 @@ def _of_registers(cells: Adders) -> dict[str, float]:
     return {"full": cells.first + cells.full, "half": cells.half, "chain": cells.chain}
 
 
-def _product(s: Sizes) -> Features:
-    """Of two numbers; where one is a bit, gates."""
-    a, b, width = s["a"], s["b"], s["width"]
-    long, short = max((a, s["a_signed"]), (b, s["b_signed"])), min((a, s["a_signed"]), (b, s["b_signed"]))
-    if short == (1, 0):
-        return {"gates": min(long[0], width)}
-    found = _rows(long[0], bool(long[1]), short[0], bool(short[1]), width, 0)
-    return found._asdict() | {"gates": min(long[0], width) * (short[0] == 2)}
+def _rows(s: Sizes) -> Features:
+    """Multiples of a number by powers of two, added, and one more number: of `addend` bits, or -1: a constant.
 
-
-def _factor_rows(s: Sizes) -> Features:
-    """Multiples of a number by a power of two each, added, and one more number: of `addend` bits, or -1: a constant."""
-    if not s["rows"]:
+    gated: how many of them are there or not, by a bit of a factor. negative: the last is complemented.
+    """
+    rows, gated, added, bits, width = s["rows"], s["gated"], s["addend"] > 0, min(s["bits"], s["width"]), s["width"]
+    if not rows:
         return {}
-    found = _rows(s["bits"], bool(s["signed"]), s["rows"], bool(s["negative"]), s["width"], s["addend"])
-    added = s["addend"] > 0
-    inputs = s["rows"] + 1 + s["gated"] + 2 * added  # of a bit of the last chain, where it comes after one full adder
-    if not s["gated"] or (s["rows"] + added == 3 and inputs <= LUT_INPUTS):
+    if gated == rows <= 2 and not added:
+        return {"gates": rows * bits}
+    table = [number(s["bits"], width, at, signed=bool(s["signed"])) for at in range(rows)]
+    if added:
+        table.append(number(s["addend"], width))
+    found = compress(table, width, s["negative"], rows - 1)
+    inputs = rows + 1 + gated + 2 * added  # of a bit of the last chain, where it comes after one full adder
+    if not gated or (rows + added == 3 and inputs <= LUT_INPUTS):
         return _of_registers(found)
-    lone = s["rows"] == 1 or s["rows"] + added == 2  # a chain of two, where a gate is no part of it
-    return found._asdict() | {"gates": min(s["bits"], s["width"]) * lone}
+    gates = bits * (rows == 1) + GATED_ENDS
+    return {"full": found.first + found.full, "half": found.half, "last": found.chain + found.last, "gates": gates}
 
 
-def _rows(bits: int, signed: bool, rows: int, negative: bool, width: int, addend: int) -> Adders:
-    """negative: the last row is complemented."""
-    table = [number(bits, width, at, signed=signed) for at in range(rows)]
-    if addend > 0:
-        table.append(number(addend, width))
-    return compress(table, width, int(negative), rows - 1)
+GATED_ENDS = 2
+"""Gates that are no part of an adder: the lowest bit of a product, and its highest."""
 
 
 FEATURES: dict[str, Make] = {
@@ -84,9 +78,8 @@ FEATURES: dict[str, Make] = {
     "mask": lambda s: {"bits": s["bits"]},
     "mux": lambda s: {"cells": s["bits"] * max(1, ceil((s["inputs"] - 1) / 3)) if s["inputs"] > 1 else 0},
     "clip": _clip,
-    "insertion": lambda s: {"bits": s["bits"], "one": 1, "ordered": s["ordered"]},
+    "insertion": lambda s: {"luts": s["bits"] + 1 + 2 * s["ordered"]},
     "rounding": lambda s: {"bits": s["bits"]},
     "word_sum": _word_sum,
-    "product": _product,
-    "rows": _factor_rows,
+    "rows": _rows,
 }

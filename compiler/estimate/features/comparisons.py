@@ -16,8 +16,11 @@ LUT_INPUTS = 6
 SHORT_LUTS = (0, 1, 1, 1, 3, 5, 5)
 """Of comparisons of two numbers of 0, 1, … bits that are logic, as measured."""
 
-SHORT_CHOICES = (0.0, 0.0, 0.0, 0.0, 3.0, 3.25, 4.0)
-"""The same where nothing but the larger number is wanted: LUTs besides one for each of its bits."""
+SHORT_CHOICES = (0.0, 0.0, 0.0, 0.0, 3.5, 3.5, 4.0)
+"""The same where the larger number is wanted: LUTs besides one for each of its bits."""
+
+SHORT_PLACES = (0.0, 1.0, 1.0, 1.0, 4.5, 4.5, 5.0)
+"""The same where other bits go along with it."""
 
 
 def comparator_luts(bits: int) -> int:
@@ -28,10 +31,16 @@ def comparator_luts(bits: int) -> int:
 
 
 def _choice(s: Sizes) -> Features:
-    """The larger of two numbers, less bits that nobody wants, with bits to go along with it."""
-    bits = s["bits"]
-    luts = SHORT_CHOICES[bits] if bits < len(SHORT_CHOICES) and not s["along"] else comparator_luts(bits)
-    return {"luts": luts + bits - s.get("fewer", 0) + s["along"]}
+    """The larger of two numbers, less bits that nobody wants, with bits to go along with it.
+
+    late: one of them comes out of a block RAM, at the end of a cycle; Yosys then makes logic fast rather than small.
+    """
+    bits, along = s["bits"], s["along"]
+    short = SHORT_PLACES if along else SHORT_CHOICES
+    logic = bits < len(short)
+    luts = short[bits] if logic else comparator_luts(bits)
+    late = s.get("late", 0) * (logic and short[bits] > 1)
+    return {"luts": luts + bits - s.get("fewer", 0) + along, "late": late}
 
 
 def constant_luts(bits: int) -> int:
@@ -41,12 +50,25 @@ def constant_luts(bits: int) -> int:
     return 2 * ceil(bits / LUT_INPUTS)
 
 
+def _constant_comparators(s: Sizes) -> Features:
+    """With several constants: different pieces of carry chains, or logic, whose share of each size was measured."""
+    if "pieces" in s:
+        return {"pieces": s["pieces"]}
+    return {"luts": sum(share * s[name] for name, share in LOGIC_SHARES.items())}
+
+
+LOGIC_SHARES = {"levels": 0.65, "high": 0.59, "low": 0.81, "beyond": 0.23}
+"""LUTs of comparisons of 8 to 12 bits with 1 to 31 constants: for each constant, each different upper piece, each
+different lower one, and each bit that a constant needs beyond a LUT's inputs; least squares over 64 synthesised ones.
+"""
+
+
 FEATURES: dict[str, Make] = {
     "comparator": lambda s: {"luts": comparator_luts(s["bits"])},
     "choice": _choice,
     "constant_comparator": lambda s: {"luts": constant_luts(s["bits"])},
     "chain_comparators": lambda s: {"pieces": s["pieces"]},
     "short_comparators": lambda s: s,
-    "constant_comparators": lambda s: s,
+    "constant_comparators": _constant_comparators,
     "parity": lambda s: {"luts": s["luts"]},
 }
