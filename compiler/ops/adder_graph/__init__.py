@@ -6,6 +6,7 @@ optimise.py   ours: differences.py, share.py and summing.py, by cost.py
 da4ml.py      that of the package da4ml, if it is installed
 stages.py     where registers lie
 render.py     what templates need
+registers.py  how many registers that makes
 layer.py      the graph of a layer, its parts
 """
 

@@ -18,33 +18,57 @@ from . import da4ml
 from .cost import adder_costs, final_costs
 from .graph import AdderGraph
 from .optimise import optimise
-from .render import graph_params, registered_bits
+from .registers import SHORTEST_LINE, graph_registers
+from .render import graph_params
 
 SOLVERS = {"adders": optimise, "da4ml": da4ml.solve}
 """What makes graphs, by the name of the multiplier."""
 
+SHORTEST_CHAIN = 3
+"""Bits of a sum that Yosys builds of carry chains; shorter ones take a LUT a bit."""
+
 
 @dataclass(frozen=True)
 class LayerGraph:
-    """places: of each input of the graph, the element of the word of operands that it is."""
+    """places: of each input of the graph, the element of the word of operands that it is. elements: of the word. held:
+    is each of them in a register that nothing else reads?
+    """
 
     graph: AdderGraph
     places: tuple[int, ...]
     element_bits: int
     out_bits: int
+    elements: int
+    held: bool
 
     def params(self, stages: int) -> dict[str, Any]:
         firsts = [place * self.element_bits for place in self.places]
         return graph_params(self.graph, firsts, stages, self.out_bits)
 
     def parts(self, stages: int) -> Parts:
-        """Adders by the bits of their chains and of their overlap, biases, registers."""
-        costs = (*adder_costs(self.graph), *final_costs(self.graph))
-        chain, overlap = (sum(cost[k] for cost in costs) for k in (0, 1))
-        return (
-            Part("graph_adders", 1, {"overlap": overlap, "alone": chain - min(chain, overlap)}),
-            Part("register", 1, {"bits": registered_bits(self.graph, stages)}),
-        )
+        """Adders by the bits of their chains and of their overlap; biases; registers, those of the results too."""
+        return _parts(self, stages)[0]
+
+    def idle(self, stages: int) -> int:
+        """Bits of the word of operands that take no flip-flop: nothing reads them, or a shift register begins there."""
+        return _parts(self, stages)[1]
+
+
+@lru_cache(maxsize=256)
+def _parts(layer: LayerGraph, stages: int) -> tuple[Parts, int]:
+    graph = layer.graph
+    short = [kind.bits + a.drop for kind, a in zip(graph.types[graph.inputs :], graph.adders, strict=True)]
+    both = zip(adder_costs(graph), short, strict=True)
+    costs = [(bits, bits) if bits < SHORTEST_CHAIN else cost for cost, bits in both]
+    chain, overlap = (sum(cost[k] for cost in [*costs, *final_costs(graph)]) for k in (0, 1))
+    registers = graph_registers(graph, stages, layer.out_bits, held=layer.held)
+    parts = [
+        Part("graph_adders", 1, {"overlap": overlap, "alone": chain - min(chain, overlap)}),
+        Part("register", 1, {"bits": registers.bits}),
+    ]
+    parts += [Part("shift_line", 1, {"width": registers.lines, "depth": SHORTEST_LINE})] if registers.lines else []
+    read = sum(kind.bits for kind in graph.types[: graph.inputs])
+    return tuple(parts), layer.elements * layer.element_bits - read + registers.idle
 
 
 def layer_graph(solver: str, weight: Int64, bias: Int64, x: TensorType, out_bits: int) -> LayerGraph:
@@ -70,7 +94,8 @@ def _made(
     varies = (lo != hi) & full.any(axis=0)
     bias = bias + full[:, ~varies] @ np.where(lo == hi, lo, 0)[~varies]
     graph = SOLVERS[solver](full[:, varies], bias, lo[varies], hi[varies])
-    return LayerGraph(graph, tuple(np.flatnonzero(varies).tolist()), x.bits, out_bits)
+    places = tuple(np.flatnonzero(varies).tolist())
+    return LayerGraph(graph, places, x.bits, out_bits, full.shape[1], held=len(shape) == 2)
 
 
 def _full(weight: Int64, channels: int) -> Int64:

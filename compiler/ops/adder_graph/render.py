@@ -30,18 +30,6 @@ def graph_params(graph: AdderGraph, firsts: Sequence[int], stages: int, out_bits
     }
 
 
-def registered_bits(graph: AdderGraph, stages: int) -> int:
-    """Bits of all registers inside the graph."""
-    names = _Names(graph, segments(graph, stages))
-    for node, a in enumerate(graph.adders, graph.inputs):
-        for operand in (a.left, a.right):
-            names.of(operand, names.places[node])
-    for tap in graph.outputs:
-        if tap.node != NOTHING:
-            names.of(tap.node, stages)
-    return sum(register["bits"] for place in range(1, stages + 1) for register in names.registers(place))
-
-
 class _Names:
     """The wires of nodes by segment: a value that is used behind registers has a name of its own there."""
 

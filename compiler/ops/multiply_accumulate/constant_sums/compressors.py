@@ -167,17 +167,18 @@ def mixed(values: Array) -> Array:
 
 def full_adders(triples: Array) -> tuple[Array, Array, Array, Array]:
     """Sum and carry of cells (sums, groups, 3, columns), and where a full adder, or one of two variables, is needed."""
-    a, b, c = np.moveaxis(np.sort(triples, axis=2), 2, 0)  # constants first, equal ones and complements side by side
+    ordered: Array = np.moveaxis(np.sort(triples, axis=2), 2, 0)
+    a, b, c = ordered  # constants first, equal ones and complements side by side
     one = np.uint64(1)
     variables = (a > 1).astype(np.int8) + (b > 1) + (c > 1)
     equal_low, equal_high = (a == b) & (a > 1), (b == c) & (b > 1)
     opposite_low = ((a ^ b) == one) & (a > 1) & (a >> one == b >> one)
     opposite_high = ((b ^ c) == one) & (b > 1) & (b >> one == c >> one)
-    name = mixed(a + _SALT) + mixed(b + _SALT) * np.uint64(3) + mixed(c + _SALT) * np.uint64(5)
+    name: Array = mixed(a + _SALT) + mixed(b + _SALT) * np.uint64(3) + mixed(c + _SALT) * np.uint64(5)
     total = ((mixed(name) >> np.uint64(3)) | (GATE >> one)) << one
     carry = ((mixed(name ^ _SALT) >> np.uint64(3)) | (GATE >> one)) << one
     ones = (a == 1).astype(np.uint64) + (b == 1) + (c == 1)
-    zero = np.zeros_like(a)
+    zero = np.zeros(a.shape, np.uint64)
     cases: list[tuple[Array, Array, Array]] = [
         (variables == 0, ones & one, ones >> one),
         ((variables == 1) & (ones == 0), c, zero),

@@ -11,7 +11,7 @@ from ....ir import Int64, Part, Parts
 from ..layer import MacLayer, Same
 from .compressors import counted
 from .merging import addends_of
-from .registers import SHORTEST_LINE, Registers, registers_of
+from .registers import SHORTEST_LINE, registers_of
 from .rows import Net, rows_of
 from .signals import Terms, signals_of
 from .widths import widths_of
@@ -34,35 +34,43 @@ def constant_layer(
     return _made(Same(layer), stages, term_bits, starts.tobytes(), differences)
 
 
+MOST_WEIGHTS = 1 << 16
+"""Of larger layers some outputs stand for all: no device holds them, and what outputs share matters less."""
+
+
 @lru_cache(maxsize=256)
 def _made(same: Same, stages: int, term_bits: int, starts: bytes, differences: bool) -> ConstantLayer:
     layer = same.value
-    net, registers = registered_net(layer, stages, term_bits, np.frombuffer(starts, np.int64), differences)
-    parts = [
-        Part("constant_sums", 1, counted(rows_of(net, net.roots))),
-        Part("register", 1, {"bits": registers.bits}),
-    ]
-    parts += [Part("shift_line", 1, {"width": registers.lines, "depth": SHORTEST_LINE})] if registers.lines else []
-    return ConstantLayer(tuple(parts), registers.idle)
+    chosen = np.arange(0, len(layer.rows), -(-layer.rows.size // MOST_WEIGHTS))
+    share = len(layer.rows) / len(chosen)
+    net, inputs = net_of(layer, stages, term_bits, chosen, differences)
+    registers = registers_of(net, np.frombuffer(starts, np.int64)[chosen], inputs, held=layer.weight.ndim == 2)
+    sizes = {name: round(size * share) for name, size in counted(rows_of(net, net.roots)).items()}
+    lines = round(registers.lines * share)
+    parts = [Part("constant_sums", 1, sizes), Part("register", 1, {"bits": round(registers.bits * share)})]
+    parts += [Part("shift_line", 1, {"width": lines, "depth": SHORTEST_LINE})] if lines else []
+    return ConstantLayer(tuple(parts), registers.idle if share == 1 else 0)
 
 
-def registered_net(
-    layer: MacLayer, stages: int, term_bits: int, starts: Int64, differences: bool
-) -> tuple[Net, Registers]:
-    terms, inputs = terms_of(layer, stages, term_bits, differences)
+def net_of(layer: MacLayer, stages: int, term_bits: int, chosen: Int64, differences: bool = False) -> tuple[Net, int]:
+    """The signals of these outputs, and how many inputs there are."""
+    terms, inputs = terms_of(layer, stages, term_bits, chosen, differences)
     signals = signals_of(terms)
     widths = widths_of(signals, terms)
-    net = Net(terms, signals, widths, addends_of(signals, widths, terms))
-    return net, registers_of(net, starts, inputs, held=layer.weight.ndim == 2)
+    return Net(terms, signals, widths, addends_of(signals, widths, terms)), inputs
 
 
-def terms_of(layer: MacLayer, stages: int, term_bits: int, differences: bool) -> tuple[Terms, int]:
-    """And how many inputs there are."""
-    rows, within = layer.rows, layer.weight.shape[-1]
+def terms_of(
+    layer: MacLayer, stages: int, term_bits: int, chosen: Int64, differences: bool = False
+) -> tuple[Terms, int]:
+    """What these outputs add up, and how many inputs there are."""
+    rows, within = layer.rows[chosen], layer.weight.shape[-1]
     groups = layer.x.channels // within
-    group = np.arange(len(rows)) // max(1, len(rows) // groups)
+    group = chosen // max(1, len(layer.rows) // groups)
     places = group[:, None] * rows.shape[1] + np.arange(rows.shape[1])
-    low, high = (np.full_like(rows, -1), np.zeros_like(rows)) if differences else layer.products
+    low, high = (np.full_like(rows, -1), np.zeros_like(rows))
+    if not differences:
+        low, high = (ends[chosen] for ends in layer.products)
     bits, signed = (1, True) if differences else (layer.x.bits, layer.x.signed and not layer.bipolar)
     used = layer.out.bits - int(differences and layer.bipolar)
     terms = Terms(rows, places, low, high, bits, signed, term_bits, used, stages, complemented=differences)
