@@ -190,6 +190,41 @@ def test_registers_cut_every_way_as_often(stages: int) -> None:
     assert bits // 2 <= found.bits + found.lines <= bits + results
 
 
+def test_bits_of_the_same_name_are_equal() -> None:
+    """A name is the numbers of bits whose exclusive or it is; a node's own bits are numbered in order."""
+    graph = optimise(*problem(9, 7, 5))
+    x = samples(np.array(graph.lo), np.array(graph.hi))
+    nodes = (graph.coefficients @ x.T)[:, :, None] >> np.arange(40) & 1
+    own = np.concatenate([nodes[node, :, : kind.bits].T for node, kind in enumerate(graph.types)])
+    names = bit_names(graph)
+    for node, bits in enumerate(names):
+        assert len(bits) == graph.types[node].bits
+        for bit, name in enumerate(bits):
+            made = np.bitwise_xor.reduce(own[sorted(name)], axis=0) if name else 0 * own[0]
+            assert (made == nodes[node, :, bit]).all()
+    assert len({name for bits in names for name in bits}) < sum(map(len, names))
+
+
+def test_registers_in_a_row() -> None:
+    bits = [frozenset([k]) for k in range(5)]
+    found = Registers()
+    found.row(4, 2, bits)  # rows 3 and 4
+    found.row(3, 1, bits[:2])  # the same as before
+    assert (len(found.held), found.lines) == (10, 0)
+    found.row(9, 3, bits)
+    found.row(9, 17, bits)
+    assert (len(found.held), found.lines) == (10, 5 + 10)
+    found.row(9, 3, bits, operand=True)
+    assert (found.lines, found.idle) == (20, 5)
+
+
+def test_results_hold_no_constant_bits() -> None:
+    """4 x, 4 x + 3, x - 1 and 1 - x of four bits, without a register in between."""
+    taps = (Tap(0, 2), Tap(0, 2), Tap(0), Tap(0, 0, True))
+    graph = AdderGraph((0,), (15,), (), taps, (0, 3, -1, 1))
+    assert graph_registers(graph, 0, 9, held=True).bits == 4 + (7 - 2) + 6 + 5
+
+
 def test_a_faster_clock_asks_for_more_stages() -> None:
     graph = optimise(*problem(16, 16, 6))
     needed = [stages_for(graph, clock) for clock in (10, 50, 100, 200, 300)]

@@ -121,15 +121,21 @@ def bit_names(graph: AdderGraph) -> list[list[Bit]]:
         count += kind.bits
         if node >= graph.inputs:
             a = graph.adders[node - graph.inputs]
-            left, right = ([_NONE] * s + names[n] for s, n in ((a.left_shift, a.left), (a.right_shift, a.right)))
             passing = a.right_shift if a.minus else max(a.left_shift, a.right_shift)
-            both = [
-                (left[k] if k < len(left) else _NONE) ^ (right[k] if k < len(right) else _NONE)
-                for k in range(min(passing + 1, len(fresh) + a.drop))
-            ]
+            length = min(passing + 1, len(fresh) + a.drop)
+            left, right = (
+                [NOTHING_HELD] * shift + _extended(names[n], graph.types[n].signed, length)
+                for n, shift in ((a.left, a.left_shift), (a.right, a.right_shift))
+            )
+            both = [left[k] ^ right[k] for k in range(length)]
             fresh[: max(len(both) - a.drop, 0)] = both[a.drop :]
         names.append(fresh)
     return names
 
 
-_NONE: Bit = frozenset()
+NOTHING_HELD: Bit = frozenset()
+
+
+def _extended(names: list[Bit], signed: bool, length: int) -> list[Bit]:
+    """With copies of the sign, or zeros, up to a length at least."""
+    return names + [names[-1] if signed else NOTHING_HELD] * max(length - len(names), 0)
