@@ -140,8 +140,9 @@ def one_bit(shape: tuple[int, ...], *, bipolar: bool) -> TensorType:
 
 
 def _blocks_left(rng: np.random.Generator, sizes: _Sizes) -> np.ndarray:
-    """1 where a block of weights was not pruned, 0 elsewhere: (outputs, inputs)."""
+    """1 where a block of weights was not pruned, 0 elsewhere: (outputs, inputs). Every output keeps one."""
     left = (rng.random((sizes.turns, sizes.beats)) < 0.5).astype(np.int64)
+    left[:, 0] = 1
     return left.repeat(sizes.pe, axis=0).repeat(sizes.simd, axis=1)
 
 
