@@ -1,4 +1,4 @@
-"""LUTs of single comparisons, choices and chains, against counts of Yosys 0.62 for xc7 with registers around."""
+"""LUTs of single comparisons, choices and chains, against counts of Yosys 0.70 for xc7 with registers around."""
 
 from __future__ import annotations
 
