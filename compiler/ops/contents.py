@@ -26,38 +26,49 @@ def different_parts(table: Int64, bits: int) -> dict[str, int]:
         choices: LUTs that choose between blocks by the upper bits of the address, as long as the halves of a column
             differ. Two or four blocks are joined by the multiplexers of a slice.
     """
-    codes = _blocks(table, bits)
-    constant = (codes == 0) | (~codes == 0)
-    varies = ~(constant.all(axis=0) & (codes == codes[:1]).all(axis=0))
-    codes, constant = codes[:, varies], constant[:, varies]
+    codes, constant = _blocks(table, bits, BLOCK)
     blocks = _distinct(np.where(constant, 0, codes)) - constant.any(axis=0)
     found = {"columns": codes.shape[1], "blocks": int(blocks.sum())}
-    if len(codes) == 1:
-        return found | {"choices": 0}
     choices = _choices(codes)
     joined = (choices + 1 == _distinct(codes)) & np.isin(choices, (1, 3)) & ~constant.any(axis=0)
     return found | {"choices": int(np.where(joined, 0, -(-choices // CHOICES)).sum())}
 
 
-def _blocks(table: Int64, bits: int) -> np.ndarray:
-    """(blocks, different columns), 64 words in a number each."""
+def counted_parts(table: Int64, bits: int) -> dict[str, int]:
+    """The same for a memory whose address is a counter beside it (estimate/features/cases.py).
+
+    Returns:
+        columns: as above.
+        pieces: LUTs: the different blocks of 32 words, and one for every choice between two.
+    """
+    codes, constant = _blocks(table, bits, BLOCK // 2)
+    pieces = _distinct(np.where(constant, 0, codes)) - constant.any(axis=0) + _choices(codes)
+    return {"columns": codes.shape[1], "pieces": int(pieces.sum())}
+
+
+def _blocks(table: Int64, bits: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """(blocks, different columns), so many words in a number each; which of them are constant. No column is."""
     depth = len(table)
     columns = ((table[:, :, None] >> np.arange(bits)) & 1).reshape(depth, -1).astype(np.uint8)
-    rest = np.repeat(columns[depth - depth % BLOCK :][:1], -depth % BLOCK, axis=0)  # what is constant stays constant
-    words = np.concatenate([columns, rest]).reshape(ceil(depth / BLOCK), BLOCK, -1)
+    rest = np.repeat(columns[depth - depth % size :][:1], -depth % size, axis=0)  # what is constant stays constant
+    words = np.concatenate([columns, rest]).reshape(ceil(depth / size), size, -1)
     packed = np.packbits(words, axis=1).swapaxes(1, 2)  # (blocks, columns, bytes)
-    codes = np.ascontiguousarray(packed).view(np.uint64)[..., 0]
+    codes = np.ascontiguousarray(packed).view(f"u{size // 8}")[..., 0]
     if len(codes) == 1:
-        return np.unique(codes, axis=None)[None]
-    whole = np.ascontiguousarray(codes.T).view(f"V{8 * len(codes)}")[:, 0]
-    return codes[:, np.unique(whole, return_index=True)[1]]
+        codes = np.unique(codes, axis=None)[None]
+    else:
+        whole = np.ascontiguousarray(codes.T).view(f"V{codes.itemsize * len(codes)}")[:, 0]
+        codes = codes[:, np.unique(whole, return_index=True)[1]]
+    constant = (codes == 0) | (~codes == 0)
+    varies = ~(constant.all(axis=0) & (codes == codes[:1]).all(axis=0))
+    return codes[:, varies], constant[:, varies]
 
 
 def _choices(codes: np.ndarray) -> Int64:
     """For each column, between how many pairs of different halves, quarters, … of it something has to choose."""
     names = np.unique(codes, return_inverse=True)[1].reshape(codes.shape)
     found = np.zeros(codes.shape[1], np.int64)
-    while len(names) > 1:
+    while len(names) > 1 and names.size:
         names = np.concatenate([names, names[len(names) - len(names) % 2 :]])  # nothing stands beside the last
         low, high = names[::2], names[1::2]
         pairs = low * (names.max() + 1) + high

@@ -11,22 +11,21 @@ from typing import Any
 import numpy as np
 
 from ..ir import Int64, Kernel, Part, Parts
+from .contents import counted_parts
 from .hardware import (
     VERILOG_STYLE,
     braces,
     buffer_parts,
     buffer_style,
+    counted_rom,
+    counter,
     hex_literal,
     memory_style,
-    rom_part,
     signed_holding,
     width_of,
 )
 from .multiply_accumulate import Tiles
 from .sliding import Raster, RowBuffer
-
-SHORTEST_LINE = 3
-"""Registers in a row that become a shift register in LUTs."""
 
 
 def row_params(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> dict[str, Any]:
@@ -104,13 +103,24 @@ class Order:
         place = row * form.row_words + column * form.folds + group * form.pass_folds + fold
         return place % form.depth, row, column, self.tiles.last
 
-    def params(self) -> dict[str, Any]:
-        form, bits = self.form, self.bits
+    @property
+    def words(self) -> Int64:
+        """The numbers of each step, side by side."""
         place, row, column, last = self.fields
         words, low = np.zeros(len(place), np.int64), 0
-        for numbers, size in zip((place, *((row, column) if self.pads else ()), last), bits, strict=False):
+        for numbers, size in zip((place, *((row, column) if self.pads else ()), last), self.bits, strict=False):
             words |= numbers << low
             low += size
+        return words
+
+    @property
+    def memory(self) -> Part:
+        bits = sum(self.bits)
+        return counted_rom(len(self.tiles.blocks), bits, Kernel(), lambda: counted_parts(self.words[:, None], bits))
+
+    def params(self) -> dict[str, Any]:
+        form, bits, words = self.form, self.bits, self.words
+        place, row, column, last = self.fields
         return {
             "order_bits": sum(bits),
             "order_words": [hex_literal(int(word), sum(bits)) for word in words],
@@ -128,49 +138,33 @@ class Order:
 
 
 def row_parts(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> Parts:
-    """The buffer, where loading stands, how much room there is, where the window is, where the next step reads."""
+    """The buffer, and the walk: where loading stands, how much room there is, where the window is, where the next step
+    reads.
+    """
     row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
+    excess = _excess_bits(form) if form.depth < form.words else 0
+    padded, flushing = any(form.reach), 1
+    held = 3 * (row + column + address) + excess + flushing + padded + (tiles.beats > 1)
+    wraps = address * (form.depth & (form.depth - 1) > 0)
     parts = [
         *buffer_parts(form.depth, word, kernel),
-        Part("counter", 1, {"bits": address}),  # loading
-        Part("counter", 1, {"bits": row}),
-        Part("counter", 1, {"bits": column}),
-        Part("register", 2, {"bits": row}),  # the window
-        Part("register", 2, {"bits": column}),
-        Part("register", 2, {"bits": address}),
-        Part("adder", 2, {"bits": row}),
-        Part("adder", 2, {"bits": column}),
-        Part("adder", 2, {"bits": address}),
-        Part("comparator", 2, {"bits": row}),
-        Part("comparator", 1, {"bits": column}),
-        Part("control"),
-        *_padding_parts(form, row, column, word),
+        Part("register", 1, {"bits": held}),
+        Part("row_walk", 1, {"row": row, "column": column, "address": address, "wraps": wraps}),
+        *(counter(count) for count in (form.folds, form.turns) if count > 1),
     ]
-    if form.depth < form.words:
-        parts += [Part("counter", 1, {"bits": _excess_bits(form)}), Part("adder", 1, {"bits": _excess_bits(form)})]
-    parts += [Part("counter", 1, {"bits": width_of(form.folds)})] if form.folds > 1 else []
-    parts += [Part("counter", 1, {"bits": width_of(form.turns)})] if form.turns > 1 else []
-    return (*parts, *(_walk_parts(form) if tiles.complete else _order_parts(Order(form, tiles))))
+    parts += [Part("mask", 1, {"bits": word})] if padded else []
+    return (*parts, *(_step_parts(form) if tiles.complete else _order_parts(Order(form, tiles))))
 
 
-def _walk_parts(form: RowBuffer) -> Parts:
-    """Row, column and fold of the step, and its address, which moves on or starts again."""
+def _step_parts(form: RowBuffer) -> Parts:
+    """Row, column and fold of the step, and its address."""
     row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
-    parts = [
-        Part("counter", 1, {"bits": row}),
-        Part("counter", 1, {"bits": column}),
-        Part("register", 1, {"bits": address}),
-        Part("adder", 2, {"bits": address}),
-        Part("mux", 1, {"inputs": 3, "bits": address}),
-        Part("comparator", 1, {"bits": row}),
-        Part("comparator", 1, {"bits": column}),
-    ]
-    parts += [Part("counter", 1, {"bits": width_of(form.folds)})] if form.folds > 1 else []
+    parts = [Part("register", 1, {"bits": row + column + address})]
+    parts += [counter(form.pass_folds)] if form.folds > 1 else []
     if form.groups > 1:  # the start of the next group, and which pass of a group it is
-        parts += [Part("register", 1, {"bits": address}), Part("adder", 1, {"bits": address})]
-        parts += [Part("mux", 1, {"inputs": 2, "bits": address})]
+        parts += [Part("register", 1, {"bits": address}), Part("gate", 1, {"inputs": 3, "bits": address})]
         passes = form.turns // form.groups
-        parts += [Part("counter", 1, {"bits": width_of(passes)})] if passes > 1 else []
+        parts += [counter(passes)] if passes > 1 else []
     return tuple(parts)
 
 
@@ -178,18 +172,9 @@ def _order_parts(order: Order) -> Parts:
     """The order, and the stage in which a tile's address is made."""
     form, tiles = order.form, len(order.tiles.blocks)
     row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
-    parts = [
-        rom_part(tiles, sum(order.bits), Kernel()),
-        Part("counter", 1, {"bits": width_of(tiles)}),
-        Part("register", 1, {"bits": address}),
-        Part("adder", 2, {"bits": address}),
-        Part("mux", 1, {"inputs": 2, "bits": address}),
-        Part("register", 1, {"bits": 2}),  # is there a step, is its sum complete
-    ]
-    if order.pads:
-        parts += [Part("adder", 1, {"bits": bits}) for bits in (row, column)]
-        parts += [Part("register", 1, {"bits": bits}) for bits in (row, column)]
-    return tuple(parts)
+    place = address + (row + column if order.pads else 0)
+    # and: is there a step, is its sum complete
+    return order.memory, counter(tiles), Part("register", 1, {"bits": place + 2})
 
 
 def window_params(form: Raster) -> dict[str, Any]:
@@ -212,34 +197,25 @@ def window_params(form: Raster) -> dict[str, Any]:
     }
 
 
-def window_parts(form: Raster, word: int) -> Parts:
-    """The line with its taps, the place in the raster, and the place where the next window is complete."""
-    (kernel_rows, kernel_columns), (down, right) = form.window.kernel, form.window.stride
-    row, column = width_of(form.rows + down), width_of(form.columns + right)
-    between, step = kernel_rows * (kernel_columns - 1), form.tap_step
+def window_parts(form: Raster, word: int, line: Parts | None = None) -> Parts:
+    """The line with its taps, the place in the raster, and the place where the next window is complete.
+
+    line: where only some taps are read (conv2d_taps.py); of `word` bits are those that come in.
+    """
+    down, right = form.window.stride
+    places = width_of(form.rows + down) + width_of(form.columns + right)
+    counted = (form.turns * form.folds, form.folds, form.turns if form.folds > 1 else 1)
     parts = [
-        Part("register", kernel_rows + (between * step if step < SHORTEST_LINE else 0), {"bits": word}),
-        Part("counter", 2, {"bits": row}),
-        Part("counter", 2, {"bits": column}),
-        Part("comparator", 1, {"bits": row}),
-        Part("comparator", 1, {"bits": column}),
-        Part("control"),
+        *(_line_parts(form, word) if line is None else line),
+        Part("register", 1, {"bits": 2 * places}),
+        Part("raster_walk", 1, {"places": places}),
+        *(counter(count) for count in counted if count > 1),
     ]
-    if kernel_rows > 1 and form.gap:
-        parts.append(Part("shift_line", kernel_rows - 1, {"depth": form.gap, "width": word}))
-    if between and step >= SHORTEST_LINE:  # a tap is the end of the line that comes to it
-        parts.append(Part("shift_line", between, {"depth": step, "width": word}))
-    counters = (form.turns * form.folds, form.folds, form.turns if form.folds > 1 else 1)
-    parts += [Part("counter", 1, {"bits": width_of(count)}) for count in counters if count > 1]
-    return (*parts, *_padding_parts(form, row, column, word))
+    return (*parts, *([Part("mask", 1, {"bits": word})] if any(form.reach) else []))
 
 
-def _padding_parts(form: RowBuffer | Raster, row: int, column: int, word: int) -> Parts:
-    """Is this a word or padding, and the choice between the word and 0."""
-    if not any(form.reach):
-        return ()
-    return (
-        Part("constant_comparator", 1, {"bits": row}),
-        Part("constant_comparator", 1, {"bits": column}),
-        Part("mux", 1, {"inputs": 2, "bits": word}),
-    )
+def _line_parts(form: Raster, word: int) -> Parts:
+    """The pixel that comes in, and lines to each further tap, which is the end of its line."""
+    rows, columns = form.window.kernel
+    lines = (1, 1), (rows - 1, form.gap + 1), (rows * (columns - 1), form.tap_step)
+    return tuple(Part("shift_line", count, {"depth": depth, "width": word}) for count, depth in lines if count)

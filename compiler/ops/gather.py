@@ -18,20 +18,20 @@ import numpy as np
 
 from ..errors import IntaglioError
 from ..ir import PINNED, Array, Int64, Kernel, Op, Part, Parts, Program, TensorType, as_integers
-from .contents import different_parts
+from .contents import counted_parts
 from .executors import Executor
 from .hardware import (
     VERILOG_STYLE,
     beat_steps,
     buffer_parts,
     buffer_style,
+    counted_rom,
     counter,
     distinct_lanes,
     folds,
     hex_literal,
     memory_style,
     plain_integer,
-    rom_part,
     stream_params,
     width_of,
 )
@@ -276,9 +276,8 @@ class Gather(Op, name="gather"):
             parts.append(Part("gate", 1, {"inputs": choice, "bits": bits}))
         else:
             parts.append(counter(context["issued"]))
-            parts.append(
-                rom_part(context["issued"], bits, kernel, partial(different_parts, route.codes[:, None], bits))
-            )
+            contents = partial(counted_parts, route.codes[:, None], bits)
+            parts.append(counted_rom(context["issued"], bits, kernel, contents))
         return tuple(parts)
 
 

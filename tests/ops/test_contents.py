@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from intaglio.ops.contents import different_parts
+from intaglio.ops.contents import counted_parts, different_parts
 
 
 def counted(table: list[list[int]], bits: int) -> dict[str, int]:
@@ -56,3 +55,21 @@ def test_two_and_four_blocks_are_joined_in_a_slice() -> None:
     assert different_parts(rng.integers(0, 2, (128, 5)), 1) == {"columns": 5, "blocks": 10, "choices": 0}
     assert different_parts(rng.integers(0, 2, (256, 5)), 1) == {"columns": 5, "blocks": 20, "choices": 0}
     assert different_parts(rng.integers(0, 2, (512, 5)), 1) == {"columns": 5, "blocks": 40, "choices": 15}
+
+
+@pytest.mark.parametrize("depth", [5, 32, 33, 64, 90, 130, 300])
+def test_blocks_of_a_counted_memory_hold_half_as_many_words(depth: int) -> None:
+    rng = np.random.default_rng(depth)
+    random = rng.integers(0, 4, (depth, 3))
+    steps = np.arange(depth)[:, None] // 40
+    for table in (random, steps, np.hstack([random, steps])):
+        columns = {tuple(word >> bit & 1 for word in c) for c in zip(*table.tolist(), strict=True) for bit in range(4)}
+        columns = {column for column in columns if len(set(column)) > 1}
+        pieces = 0
+        for column in columns:
+            blocks: list[object] = []
+            for start in range(0, depth, 32):
+                block = column[start : start + 32]
+                blocks.append(block[0] if len(set(block)) == 1 else block + block[:1] * (32 - len(block)))
+            pieces += len({block for block in blocks if isinstance(block, tuple)}) + len(chosen(blocks)[1])
+        assert counted_parts(table, 4) == {"columns": len(columns), "pieces": pieces}

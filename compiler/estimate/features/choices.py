@@ -29,4 +29,10 @@ def _gate(s: Sizes) -> Features:
 FEATURES: dict[str, Make] = {
     "gate": _gate,
     "fork": _fork,
+    "row_walk": lambda s: {**s, "one": 1},
+    "raster_walk": lambda s: {**s, "one": 1},
 }
+"""A walk is counters with adders and comparisons: of a window in a buffer of rows, by the bits of its numbers (`wraps`:
+of the address, where the buffer's size is no power of two); of an image that shifts through a line, by the bits of its
+place.
+"""

@@ -141,7 +141,10 @@ class Width(Link):
             parts.append(Part("counter", 1, {"bits": width_of(len(pixel))}))
         if self.form == "any":
             held, inputs = _choices(self.tensor.channels, self.from_lanes, self.to_lanes)
+            fills = len({step.fill for step in pixel if step.reads})
             parts.append(Part("register", 1, {"bits": (self.to_lanes + held) * bits}))
+            if fills > 1:  # is it this one's turn?
+                parts.append(Part("gate", 1, {"inputs": width_of(len(pixel)), "bits": fills}))
             return (*parts, *(Part("gate", 1, {"inputs": n, "bits": count * bits}) for n, count in inputs))
         parts.append(Part("register", 1, {"bits": wide * bits}))
         if slots > 1:
