@@ -15,10 +15,10 @@ CHOICES = 3
 """Choices between two that one LUT makes: four inputs and two bits of the address."""
 
 
-def different_parts(table: Int64, bits: int) -> dict[str, int]:
+def different_parts(table: Int64, bits: int, *, apart: bool = False) -> dict[str, int]:
     """What differs, counted.
 
-    table: (words, elements), `bits` of each element in two's complement.
+    table: (words, elements), `bits` of each element in two's complement. apart: elements are in memories of their own.
 
     Returns:
         columns: of bits, that are neither constant nor equal to another.
@@ -26,7 +26,7 @@ def different_parts(table: Int64, bits: int) -> dict[str, int]:
         choices: LUTs that choose between blocks by the upper bits of the address, as long as the halves of a column
             differ. Two or four blocks are joined by the multiplexers of a slice.
     """
-    codes, constant = _blocks(table, bits, BLOCK)
+    codes, constant = _blocks(table, bits, BLOCK, apart)
     blocks = _distinct(np.where(constant, 0, codes)) - constant.any(axis=0)
     found = {"columns": codes.shape[1], "blocks": int(blocks.sum())}
     choices = _choices(codes)
@@ -46,7 +46,7 @@ def counted_parts(table: Int64, bits: int) -> dict[str, int]:
     return {"columns": codes.shape[1], "pieces": int(pieces.sum())}
 
 
-def _blocks(table: Int64, bits: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _blocks(table: Int64, bits: int, size: int, apart: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """(blocks, different columns), so many words in a number each; which of them are constant. No column is."""
     depth = len(table)
     columns = ((table[:, :, None] >> np.arange(bits)) & 1).reshape(depth, -1).astype(np.uint8)
@@ -54,7 +54,13 @@ def _blocks(table: Int64, bits: int, size: int) -> tuple[np.ndarray, np.ndarray]
     words = np.concatenate([columns, rest]).reshape(ceil(depth / size), size, -1)
     packed = np.packbits(words, axis=1).swapaxes(1, 2)  # (blocks, columns, bytes)
     codes = np.ascontiguousarray(packed).view(f"u{size // 8}")[..., 0]
-    if len(codes) == 1:
+    if apart:
+        owner = np.repeat(np.arange(table.shape[1]), bits)
+        order = np.lexsort((*codes, owner))
+        codes, owner = codes[:, order], owner[order]
+        first = np.append(True, (codes[:, 1:] != codes[:, :-1]).any(axis=0) | (owner[1:] != owner[:-1]))
+        codes = codes[:, first]
+    elif len(codes) == 1:
         codes = np.unique(codes, axis=None)[None]
     else:
         whole = np.ascontiguousarray(codes.T).view(f"V{codes.itemsize * len(codes)}")[:, 0]

@@ -144,7 +144,8 @@ def row_parts(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> Parts
     row, column, address = width_of(form.row_numbers), width_of(form.column_numbers), width_of(form.depth)
     excess = _excess_bits(form) if form.depth < form.words else 0
     padded, flushing = any(form.reach), 1
-    held = 3 * (row + column + address) + excess + flushing + padded + (tiles.beats > 1)
+    idle = sum((stride & -stride).bit_length() - 1 for stride in form.window.stride)  # of top and left, always 0
+    held = 3 * (row + column + address) - idle + excess + flushing + padded + (tiles.beats > 1)
     wraps = address * (form.depth & (form.depth - 1) > 0)
     parts = [
         *buffer_parts(form.depth, word, kernel),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
@@ -168,18 +167,13 @@ class Lookup(Lanewise, name="lookup"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         memories, bits = self._memories(kernel, x)
         context, path = self._layout(kernel, x, memories.shape[1], bits)
-        copies = kernel.pe // len(memories)
-        tables = tuple(replace(part, count=copies) for part in self._tables(kernel, context, memories))
-        if tables[0].kind == "rom_lutram":  # bits of the result that are alike are built once
-            context["out"]["width"] = sum(part.count * part["columns"] for part in tables)
-        return (*lane_parts(kernel, context, self.latency(kernel, path)), *tables)
-
-    def _tables(self, kernel: Kernel, context: dict[str, Any], memories: Int64) -> Parts:
         width = context["out"]["bits"]
-        codes = (memories + 1) >> 1 if self.bipolar else memories
-        return tuple(
-            rom_part(len(words), width, kernel, partial(different_parts, words[:, None], width)) for words in codes
-        )
+        table = replace(rom_part(memories.shape[1], width, kernel), count=kernel.pe)
+        if table.kind == "rom_lutram":  # all memories of their own, as often as lanes share them
+            found = different_parts((memories + 1 >> 1 if self.bipolar else memories).T, width, apart=True)
+            table = replace(table, count=kernel.pe // len(memories), sizes=table.sizes | found)
+            context["out"]["width"] = table.count * found["columns"]  # bits of the result that are alike are built once
+        return (*lane_parts(kernel, context, self.latency(kernel, path)), table)
 
 
 BLOCK_RAM_WORDS = 1 << 15

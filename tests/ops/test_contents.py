@@ -73,3 +73,10 @@ def test_blocks_of_a_counted_memory_hold_half_as_many_words(depth: int) -> None:
                 blocks.append(block[0] if len(set(block)) == 1 else block + block[:1] * (32 - len(block)))
             pieces += len({block for block in blocks if isinstance(block, tuple)}) + len(chosen(blocks)[1])
         assert counted_parts(table, 4) == {"columns": len(columns), "pieces": pieces}
+
+
+def test_memories_of_their_own_share_nothing() -> None:
+    table = np.random.default_rng(0).integers(0, 8, (90, 4))
+    table = np.hstack([table, table])
+    alone = [different_parts(table[:, lane : lane + 1], 3) for lane in range(8)]
+    assert different_parts(table, 3, apart=True) == {key: sum(found[key] for found in alone) for key in alone[0]}
