@@ -272,8 +272,6 @@ class Gather(Op, name="gather"):
         if context["computed"]:
             parts += [counter(loop["size"]) for loop in context["counters"]]
             parts += [Part("register", 1, {"bits": bits}), Part("accumulator", 1, {"bits": bits})]
-            choice = 1 + sum(loop["bits"] for loop in context["counters"])
-            parts.append(Part("gate", 1, {"inputs": choice, "bits": bits}))
         else:
             parts.append(counter(context["issued"]))
             contents = partial(counted_parts, route.codes[:, None], bits)

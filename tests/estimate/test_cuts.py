@@ -67,3 +67,20 @@ def test_lut_rams(depth: int, width: int, family: str, luts: int, rows: int) -> 
 )  # fmt: skip
 def test_shift_registers(depth: int, cells: tuple[int, int]) -> None:
     assert shift_registers(depth) == cells
+
+
+@pytest.mark.parametrize(
+    ("depth", "width", "family", "luts"),
+    [
+        (5, 9, "xc7", 8),
+        (40, 10, "xc7", 10),
+        (64, 7, "xc7", 7),
+        (80, 20, "xc7", 40),
+        (100, 9, "xc7", 18),
+        (300, 5, "xc7", 25),
+        (20, 33, "xcup", 24),
+        (100, 9, "xcup", 18),
+    ],
+)
+def test_lut_rams_that_are_read_where_they_are_written(depth: int, width: int, family: str, luts: int) -> None:
+    assert lut_ram(depth, width, family, one_address=True).size == luts

@@ -22,7 +22,8 @@ class Primitive:
     """One way to use a primitive: 2^`address_bits` words of the first of `widths`, half as many of each further one.
 
     cost: as Yosys's library has it, of which `scaled` is paid by bits and the rest by primitives. size: what one counts
-    in a report: units of 36 Kb, or LUTs. lane: bits that have a write enable of their own; 0 for a whole word.
+    in a report: units of 36 Kb, or LUTs. lane: bits that have a write enable of their own; 0 for a whole word. single:
+    its bits are primitives of their own, and those that nothing needs are left out.
     """
 
     address_bits: int
@@ -31,6 +32,7 @@ class Primitive:
     size: float
     scaled: int = 0
     lane: int = 0
+    single: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,10 @@ LUT_RAMS = {
 """Those with a port to write and one to read (UG474, UG574), by family."""
 
 LUT_RAMS_OF_ONE_ADDRESS = {
-    "xc7": tuple(Primitive(5 + k, (8 >> k,), 8, 4, scaled=8) for k in range(4)),
-    "xcup": tuple(Primitive(5 + k, (16 >> k,), 16, 8, scaled=16) for k in range(4)),
+    "xc7": tuple(Primitive(5 + k, (8 >> k,), 8, 4, scaled=8, single=k > 0) for k in range(4)),
+    "xcup": tuple(Primitive(5 + k, (16 >> k,), 16, 8, scaled=16, single=k > 0) for k in range(4)),
 }
-"""Those that are read where they are written, besides."""
+"""Those that are read where they are written, besides: RAM32M or RAM32M16, RAM64X1S, RAM128X1S, RAM256X1S."""
 
 
 @cache
@@ -104,6 +106,7 @@ def _best(primitive: Primitive, depth: int, width: int, *, written: bool) -> tup
         cost = (primitive.cost - primitive.scaled) * count + primitive.scaled * rows * width / unit
         cost += CHOICE * ((rows - 1) * width + (rows if written and rows > 1 else 0))
         if best is None or cost < int(best[0]):
-            best = cost, Cut(primitive.size * count, rows)
+            used = rows * width / unit if primitive.single else count
+            best = cost, Cut(primitive.size * used, rows)
     assert best is not None
     return best
