@@ -78,7 +78,7 @@ def fit(
         model.to(device)
     plan = model.plan(epochs, len(train_loader))  # type: ignore[arg-type]
     settings = {
-        "recipe": model.recipe.to_dict(),
+        "recipe": model.recipe.resolved(),
         "network": _fingerprint(model),
         "epochs": epochs,
         "steps": len(train_loader),  # type: ignore[arg-type]
@@ -115,16 +115,19 @@ def fit(
                 optimiser.zero_grad()
                 outputs = model(*x)
                 value = loss(outputs, y)
+                share = model.recipe.adversarial
+                if share and model.phase < Phase.FROZEN:
+                    value = (1 - share) * value + share * loss(model(model.adversarial(*x)), y)
                 number_lost = value.item()
                 if not isfinite(number_lost):
                     hint = "a smaller lr; or look for NaN in the data"
                     raise IntaglioError(f"the loss is {number_lost} in epoch {number + 1}", where="fit", hint=hint)
-                value.backward()  # type: ignore[no-untyped-call]
+                (value + model.penalty()).backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 if model.phase is Phase.FLOAT and model.clock + 1 == plan.first_change:
                     history.float_accuracy = evaluate(model, valid_loader) if valid_loader is not None else nan
                     model.train()
-                model.step()
+                model.step(y if isinstance(y, Tensor) else None)
                 lost, right, seen = lost + number_lost * len(x[0]), right + _right(outputs, y), seen + len(x[0])
                 advance(len(x[0]), "")
             last = number == epochs - 1
