@@ -223,7 +223,7 @@ def frozen_graph(model: PreparedModel) -> Graph:
 def _frozen_producer(model: PreparedModel, name: str, op: SourceConv2d | SourceLinear) -> SourceConv2d | SourceLinear:
     producer = model.producer(name)
     mask = _numbers(model.mask_of(name))
-    codes = _codes(producer) * (mask * _numbers(producer.sign)).reshape(-1, *(1,) * (producer.weight.dim() - 1))
+    codes = codes_of(model, name)
     bias = (
         np.zeros(len(mask))
         if producer.fused
@@ -233,8 +233,15 @@ def _frozen_producer(model: PreparedModel, name: str, op: SourceConv2d | SourceL
     return replace(op, weight=weight, bias=bias, weight_scale=scale)
 
 
+def codes_of(model: PreparedModel, name: str) -> Float64:
+    """A layer's integer weights as they are built, in torch's order: 0 where they, or their channel, are masked."""
+    producer = model.producer(name)
+    rows = _numbers(model.mask_of(name)) * _numbers(producer.sign)
+    return _codes(producer) * rows.reshape(-1, *(1,) * (producer.weight.dim() - 1))
+
+
 def _codes(producer: Producer) -> Float64:
-    """Integer weights, 0 where they are masked."""
+    """0 where single weights are masked."""
     weight, levels = producer.weight.detach().to("cpu", torch.float64), producer.range.levels
     steps = weight / producer.step.to("cpu", torch.float64).reshape(-1, *(1,) * (weight.dim() - 1))
     lo, hi = code_range(producer.bits, signed=True)

@@ -7,6 +7,9 @@ from torch import Tensor, nn
 
 from .quantisers.surrogates import fake_mask
 
+GAIN = 20.0
+"""log sigma^2 moves so many times as fast as a weight: a gate closes within hundreds of steps at a weight's rate."""
+
 
 class GaussianGates(nn.Module):
     """z = mu + eps*sigma, drawn anew for each batch (DJPQ; VIBNet); a group of more noise than mean says nothing.
@@ -18,7 +21,11 @@ class GaussianGates(nn.Module):
         super().__init__()
         self.start = log_variance
         self.mu = nn.Parameter(torch.ones(count))
-        self.log_variance = nn.Parameter(torch.full((count,), log_variance))
+        self.widening = nn.Parameter(torch.zeros(count))
+
+    @property
+    def log_variance(self) -> Tensor:
+        return self.start + GAIN * self.widening
 
     def sample(self) -> Tensor:
         if not self.training:
@@ -42,7 +49,7 @@ class GaussianGates(nn.Module):
         """What the groups are multiplied by once the gates are closed; the gates begin anew."""
         factor = self.mu.clone()
         self.mu.fill_(1)
-        self.log_variance.fill_(self.start)
+        self.widening.zero_()
         return factor
 
 
@@ -52,7 +59,7 @@ class LogitGates(nn.Module):
     def __init__(self, count: int, temperature: float) -> None:
         super().__init__()
         self.temperature = temperature
-        self.logits = nn.Parameter(0.1 + 0.01 * torch.randn(count))
+        self.logits = nn.Parameter(torch.full((count,), 0.1))
 
     def sample(self) -> Tensor:
         return fake_mask(self.logits, self.temperature)

@@ -24,6 +24,8 @@ MEMORY = 1000
 SEARCH_EVERY = 16
 """Batches after which a searched step is searched again."""
 CANDIDATES = 24
+WIDTH_GAIN = 8.0
+"""A learned step moves so many times as fast as a weight: a bit goes within hundreds of steps at a weight's rate."""
 EXPONENTS = range(-16, 9)
 """Of the powers of two that an activation's step may be."""
 
@@ -80,7 +82,7 @@ class WeightRange(nn.Module):
         if source == "learned":
             self.log_size = nn.Parameter(torch.zeros(1 if self.per_tensor else channels))
         if learn_bits:
-            self.log_step = nn.Parameter(torch.zeros(1))
+            self.coarsening = nn.Parameter(torch.zeros(1))
         self.set_bits(bits)
 
     def set_bits(self, bits: int) -> None:
@@ -92,6 +94,11 @@ class WeightRange(nn.Module):
         if self.codebook == "cluster":
             return on_grid(self.centroids, GRID)[1]
         return levels_of(self.codebook, self.bits, self.conductance)
+
+    @property
+    def log_step(self) -> Tensor:
+        """Of the step whose width is being learned."""
+        return WIDTH_GAIN * self.coarsening
 
     @property
     def signs(self) -> bool:
@@ -127,7 +134,7 @@ class WeightRange(nn.Module):
             size = self._filled(size / self.hi) * self.hi
             self.log_size.data.copy_(size.log())
             if self.learn_bits:
-                self.log_step.data.copy_((size.max() / self.hi).log().reshape(1))
+                self.coarsening.data.copy_((size.max() / self.hi).log().reshape(1) / WIDTH_GAIN)
 
     def _observe_clusters(self, weight: Tensor, mask: Tensor | None, importance: Tensor | None) -> None:
         """All centroids anew the first time, one step of Lloyd's afterwards: they follow the weights as these train."""
@@ -192,7 +199,12 @@ class ActivationRange(nn.Module):
         if source == "learned":
             self.log_size = nn.Parameter(torch.zeros(1))
         if learn_bits:
-            self.log_step = nn.Parameter(torch.zeros(1))
+            self.coarsening = nn.Parameter(torch.zeros(1))
+
+    @property
+    def log_step(self) -> Tensor:
+        """Of the step whose width is being learned."""
+        return WIDTH_GAIN * self.coarsening
 
     @torch.no_grad()
     def observe(self, x: Tensor) -> None:
@@ -210,7 +222,7 @@ class ActivationRange(nn.Module):
             size = torch.where(size > 0, size, torch.full_like(size, EMPTY_STEP))
             self.log_size.data.fill_(float(size.log()))
             if self.learn_bits:
-                self.log_step.data.fill_(float((size / symmetric_hi(self.bits)).log()))
+                self.coarsening.data.fill_(float((size / symmetric_hi(self.bits)).log()) / WIDTH_GAIN)
 
     def size_and_step(self) -> tuple[float, float]:
         """What was learned: the largest value, and the step."""
