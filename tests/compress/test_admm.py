@@ -52,7 +52,8 @@ def test_weights_approach_their_target() -> None:
     assert len(values) == 11
     assert values[-1] < 0.5 * values[0]
     assert all(later < 1.1 * earlier for earlier, later in pairwise(values))
-    assert model.kept()["h2"] == (48, 192)
+    kept, weights = model.kept()["h2"]
+    assert weights / 8 < kept <= weights / 4  # what only dead channels used is gone, too
 
 
 def test_weights_approach_their_levels() -> None:
