@@ -120,8 +120,9 @@ class PreparedModel(Parts):
         masks = {n: self.masks[self.ids_of(n)] for n in (*self.nodes._modules, *self.reviving)} if pruned else {}
         for name in self.macs:
             alive = self.producer(name).rows_alive()
-            for place in {name, self._fused.get(name, name)} if alive is not None else ():
-                masks[place] = masks[place] * alive if pruned else alive
+            if alive is not None:
+                for place in {name, self._fused.get(name, name)}:
+                    masks[place] = masks[place] * alive if pruned else alive
         return masks
 
     def _gated(self, mask: Tensor | None, rows: Tensor | None, name: str) -> Tensor | None:
@@ -209,7 +210,7 @@ class PreparedModel(Parts):
     def _keep_early(self) -> None:
         early, plan = self.pruner.early, self._plan
         if early is not None and plan is not None and self.clock == plan.rewind_at and self.phase <= Phase.PRUNE:
-            early.keep(self.nodes._modules)
+            early.keep(self.modules_by_node)
 
     def _enter_phase(self, plan: Plan) -> None:
         """Phases begin with the first training batch after their boundary, so that an evaluation there sees the old."""

@@ -25,7 +25,7 @@ class Parts(nn.Module):
         super().__init__()
         self.graph, self.recipe = graph, recipe
         self._fused = fused_batch_norms(graph)
-        modules = modules_of(graph, recipe, self._fused)
+        modules = self.modules_by_node = modules_of(graph, recipe, self._fused)
         self.nodes = Nodes(modules)
         self.reviving = frozenset(node.name for node in graph.nodes if not keeps_zero(node.op))
         self.structure = structure_of(graph)

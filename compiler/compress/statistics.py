@@ -83,7 +83,7 @@ def squared_gradients(model: PreparedModel, names: list[str], inputs: tuple[Tens
     signs, are added up: their square is the sum of squares, on average.
     With labels: for each class group, the square of its mean loss's gradient (FairGRAPE), (classes, *weight.shape).
     """
-    weights = [model.producer(name).weight for name in names]
+    weights: list[Tensor] = [model.producer(name).weight for name in names]
     was = model.training
     model.eval()
     try:
@@ -116,7 +116,7 @@ def _by_group(
         raise IntaglioError("the labels do not fit the class groups", where="step", hint=hint)
     losses, mine = F.cross_entropy(outputs, labels, reduction="none"), table.to(labels.device)[labels]
     squares = [w.new_zeros((classes, *w.shape)) for w in weights]
-    for group in mine.unique().tolist():
+    for group in sorted(set(mine.tolist())):
         gradients = _gradients(losses[mine == group].mean(), weights)
         for square, gradient in zip(squares, gradients, strict=True):
             square[group] = gradient.square()

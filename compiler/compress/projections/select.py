@@ -67,7 +67,7 @@ def top_k(layers: Sequence[Candidates], threshold: float) -> list[Tensor]:
     mask = torch.zeros(len(scores))
     mask[order[filled <= max(budget + 0.5, 1)]] = 1
     mask[scores == float("inf")] = 1
-    return list((mask * ~torch.isneginf(scores)).split([len(t) for t in totals]))
+    return list((mask * ~torch.isneginf(scores)).split([len(t) for t in totals]))  # type: ignore[no-untyped-call]
 
 
 def cumulative_mass(layers: Sequence[Candidates], threshold: float) -> list[Tensor]:
