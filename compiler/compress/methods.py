@@ -71,6 +71,8 @@ METHODS: dict[str, Preset] = {
         "projections": (("top-k", "levels"), "(5) prune, then I-weighted k-means [P]"),
         "codebook": ("cluster", "(5) I-weighted k-means [P]"),
         "keep": (0.3, "[pilot] compared at keep 0.3"),
+        "start_epoch": (0.0, "(5) of the trained network [P]"),
+        "layer_epochs": (1.0, "[ours] the curvature is a mean over one epoch"),
     },
     "admm": {**_ADMM},
     "admm-progressive": {

@@ -30,7 +30,12 @@ def _driver(name: str, value: Any) -> None:
 
 
 def _shares(name: str, value: Any) -> None:
-    if len(value) != 4 or not all(c.is_real(s) and s >= 0 for s in value) or sum(value) <= 0:
+    if (
+        not isinstance(value, tuple)
+        or len(value) != 4
+        or not all(c.is_real(s) and s >= 0 for s in value)
+        or sum(value) <= 0
+    ):
         c.refuse(f"{name} = {value!r}", "four shares of the epochs: float, prune, quantise, frozen")
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.compress import Recipe
@@ -28,6 +31,32 @@ def test_stepwise_takes_global_steps() -> None:
     assert [(w.layer, w.share, w.start) for w in windows] == [
         (layer, (stage + 1) / 4, 11 * stage) for stage in range(4) for layer in range(2)
     ]
+
+
+def test_iterative_takes_the_same_share_of_what_is_left() -> None:
+    recipe = Recipe(driver="iterative", keep=0.2, round_keep=0.9, start_epoch=0)
+    windows = driver_of("iterative")(1, recipe, Clock(100, 1000))
+    kept = [w.kept(0.2) for w in windows]
+    assert len(kept) == 16  # 0.9^16 is the first below 0.2
+    assert kept[-1] == pytest.approx(0.2)
+    assert [later / earlier for earlier, later in pairwise(kept)] == pytest.approx([0.2 ** (1 / 16)] * 15)
+    assert [w.start for w in windows] == [0, *(w.stop for w in windows[:-1])]
+    assert windows[-1].stop == 800  # ramp
+
+
+def test_cubic_is_fast_at_first() -> None:
+    windows = driver_of("cubic")(1, Recipe(driver="cubic", stages=4, start_epoch=0), Clock(100, 1000))
+    gone = [1 - w.kept(0.2) for w in windows]
+    assert gone == pytest.approx([0.8 * (1 - (1 - t) ** 3) for t in (0.25, 0.5, 0.75, 1.0)])
+
+
+def test_admm_finds_the_mask_first_and_then_the_levels() -> None:
+    recipe = Recipe("admm", projections=("top-k", "levels"), updates=4, start_epoch=0)
+    first, second = driver_of("admm")(1, recipe, Clock(100, 1000))
+    assert (first.levels, first.refreshes) == (False, (100, 200, 300, 400))
+    assert (second.levels, second.refreshes) == (True, (500, 600, 700, 800))
+    (only,) = driver_of("admm")(1, recipe.override(keep=1.0), Clock(100, 1000))
+    assert only.levels
 
 
 @given(

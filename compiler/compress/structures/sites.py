@@ -41,12 +41,13 @@ class Site:
     def reduce(self, values: Mapping[str, Tensor]) -> Tensor:
         """Sums over groups, (..., count), of one number a weight, (..., *weight.shape), for each producer."""
         total: Tensor | None = None
-        for name, labels in self.labels.items():
+        for name in self.labels:
             value = values[name]
+            labels = self._labels_on(name, value.device)
             lead = value.shape[: value.dim() - labels.dim()]
             sums = value.new_zeros((*lead, self.count + 1))
             flat = value.reshape(*lead, -1)
-            sums.index_add_(-1, labels.reshape(-1).to(value.device), flat)
+            sums.index_add_(-1, labels.reshape(-1), flat)
             total = sums if total is None else total + sums
         assert total is not None
         return total[..., : self.count]
@@ -54,7 +55,13 @@ class Site:
     def expand(self, groups: Tensor, fixed: float = 1.0) -> dict[str, Tensor]:
         """One number a weight for each producer, from one a group; `fixed` for weights that may never go."""
         padded = torch.cat((groups, groups.new_full((1,), fixed)))
-        return {name: padded[labels.to(groups.device)] for name, labels in self.labels.items()}
+        return {name: padded[self._labels_on(name, groups.device)] for name in self.labels}
+
+    def _labels_on(self, name: str, device: torch.device) -> Tensor:
+        """The labels of a producer, moved to where they are used once."""
+        if self.labels[name].device != device:
+            self.labels[name] = self.labels[name].to(device)
+        return self.labels[name]
 
 
 def element(shape: tuple[int, ...], tile: tuple[int, int]) -> Tensor:
