@@ -46,7 +46,7 @@ def progressive(inner: Driver) -> Driver:
             if stage < stages - 1 and any(not w.levels for w in mine):
                 mine = [w for w in mine if not w.levels]  # levels come once, at the end of the chain
             windows += [_moved(w, offset, (stage + w.share) / stages) for w in mine]
-            offset = max(offset + each.budget, *(w.stop for w in windows))
+            offset = max([offset + each.budget, *(w.stop for w in windows)])
         return windows
 
     return chain
