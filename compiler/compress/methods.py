@@ -16,7 +16,8 @@ _ADMM: Preset = {
     "score": ("magnitude", "(16) Euclidean projection onto a cardinality: the largest |w| stay [P]"),
     "driver": ("admm", "(16) alternating directions [A]"),
     "keep": (0.1, "[ours] LeNet-5 bears 0.014 [A]; layers by name: conv1 0.2, conv2 0.08, fc1 0.009, fc2 0.07 [C]"),
-    "rho": (1e-2, "[ours] for tens of epochs; (17) 1.5e-3 to 3e-3 for hundreds [P]"),
+    "ramp": (0.5, "[ours] as long for training under the mask as for the run"),
+    "rho": (3e-2, "[ours] for tens of epochs; (17) 1.5e-3 to 3e-3 for hundreds [P]"),
     "ranges": ("search", "(6) step q by a search in one dimension [P]"),
     "shares": ((0.3, 0.4, 0.2, 0.1), "[ours] the ADMM run takes as long as training did"),
 }

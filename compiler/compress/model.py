@@ -38,7 +38,18 @@ class PreparedModel(Parts):
 
     Call it, differentiate it, optimise `parameters()`: it is a module like any other. Call `plan` once and `step` after
     every optimiser step and it prunes and quantises itself on the way; `freeze` ends it. From there on `forward` is the
-    reference: float64, exact.
+    reference: float64, exact. A loop of one's own, for any recipe:
+
+        model.plan(epochs, len(loader))
+        for each batch x, y:
+            optimiser.zero_grad()
+            (loss(model(x), y) + model.penalty()).backward()
+            optimiser.step()
+            model.step(y)
+        model.freeze()
+
+    `penalty` is what ADMM, gates, BOPs and L1 add; `step` wants labels for the score `class-groups` only; a share of
+    adversarial samples is mixed in as `adversarial` says.
 
     Args:
         graph: a source graph with its quantisers.

@@ -43,7 +43,7 @@ def test_one_update_by_hand() -> None:
     assert state.quadratic(weight).item() == pytest.approx(0.5 * (1.5**2 + 0.75**2))
 
 
-RECIPE = Recipe("admm", keep=0.25, rho=3e-2, updates=12, start_epoch=0, shares=(0.2, 0.6, 0.1, 0.1))
+RECIPE = Recipe("admm", keep=0.25, rho=3e-2, updates=12, ramp=0.8, start_epoch=0, shares=(0.2, 0.6, 0.1, 0.1))
 
 
 def test_weights_approach_their_target() -> None:

@@ -51,7 +51,7 @@ def test_cubic_is_fast_at_first() -> None:
 
 
 def test_admm_finds_the_mask_first_and_then_the_levels() -> None:
-    recipe = Recipe("admm", projections=("top-k", "levels"), updates=4, start_epoch=0)
+    recipe = Recipe("admm", projections=("top-k", "levels"), updates=4, start_epoch=0, ramp=0.8)
     first, second = driver_of("admm")(1, recipe, Clock(100, 1000))
     assert (first.levels, first.refreshes) == (False, (100, 200, 300, 400))
     assert (second.levels, second.refreshes) == (True, (500, 600, 700, 800))
