@@ -55,7 +55,7 @@ class Example:
         settings = dict(self.settings)
         settings["lr"] = settings.get("lr", 0.002) * settings.pop("retrain_lr", 0.5)
         model = self._prepared(replace(recipe, shares=shares)).copy_weights(dense)
-        file = self._file(self.name, replace(recipe, shares=shares).to_dict(), epochs or self.epochs, settings)
+        file = self._file(self.name, replace(recipe, shares=shares).resolved(), epochs or self.epochs, settings)
         history = intaglio.fit(model, *loaders, epochs or self.epochs, progress=progress, checkpoint=file, **settings)
         history.float_accuracy = dense_history.accuracy
         return model, history
@@ -65,7 +65,7 @@ class Example:
     ) -> tuple[PreparedModel, History]:
         """The network in float, as users have it before they think of hardware."""
         recipe = Recipe(method="float", seed=seed)
-        file = self._file(f"{self.name}-float", recipe.to_dict(), self.float_epochs, self.settings)
+        file = self._file(f"{self.name}-float", recipe.resolved(), self.float_epochs, self.settings)
         model = self._prepared(recipe)
         settings = dict(self.settings)
         return model, intaglio.fit(model, *loaders, self.float_epochs, progress=progress, checkpoint=file, **settings)

@@ -31,8 +31,9 @@ def check_names(recipe: Recipe, layers: list[str]) -> None:
     if isinstance(recipe.keep, Mapping):
         for name in recipe.keep:
             if name not in layers:
-                hint = f"the hidden layers are {', '.join(layers)}"
-                raise IntaglioError(f"keep names {name!r}, which is no hidden layer", where="recipe", hint=hint)
+                hidden = "hidden " * (recipe.structure == "channel")
+                hint = f"the {hidden}layers are {', '.join(layers)}"
+                raise IntaglioError(f"keep names {name!r}, which is no {hidden}layer", where="recipe", hint=hint)
 
 
 def check_inputs(graph: Graph, inputs: tuple[Tensor, ...]) -> None:

@@ -47,6 +47,7 @@ def fit(
     checkpoint: str | Path | None = None,
     resume: bool = True,
     log_csv: str | Path | None = None,
+    patience: int | None = None,
 ) -> History:
     """Trains, prunes, quantises and freezes a prepared model, as its recipe says.
 
@@ -68,17 +69,19 @@ def fit(
         checkpoint: a file, rewritten after every epoch.
         resume: whether to go on from that file, if it exists.
         log_csv: a file with one line an epoch.
+        patience: epochs without a better validation accuracy after which the last phase ends early; None: it never
+            does. Phases before it are as long as the recipe says: their length is part of the method.
 
     Raises:
         IntaglioError: where settings make no sense, the loss is not finite, or the checkpoint is of another run.
     """
-    _check(optimizer, schedule, train_loader, epochs)
+    _check(optimizer, schedule, train_loader, epochs, patience)
     lr = lr if lr is not None else (0.002 if optimizer == "adam" else 0.05)
     if device is not None:
         model.to(device)
     plan = model.plan(epochs, len(train_loader))  # type: ignore[arg-type]
     settings = {
-        "recipe": model.recipe.to_dict(),
+        "recipe": model.recipe.resolved(),
         "network": _fingerprint(model),
         "epochs": epochs,
         "steps": len(train_loader),  # type: ignore[arg-type]
@@ -88,6 +91,7 @@ def fit(
         "retrain_lr": retrain_lr,
         "weight_decay": weight_decay,
         "label_smoothing": label_smoothing,
+        "patience": patience,
     }
     optimiser = _optimiser(model, optimizer, lr, weight_decay)
     history = History()
@@ -105,7 +109,7 @@ def fit(
         history.float_accuracy = _float_accuracy(model, valid_loader)
 
     with _bar(epochs, len(history.epochs), progress) as advance:
-        for number in range(len(history.epochs), epochs):
+        for number in range(len(history.epochs), 0 if history.kept else epochs):
             _seed(model.recipe.seed, number)
             began = time.perf_counter()
             lost, right, seen = 0.0, 0.0, 0
@@ -115,19 +119,22 @@ def fit(
                 optimiser.zero_grad()
                 outputs = model(*x)
                 value = loss(outputs, y)
+                share = model.recipe.adversarial
+                if share and model.phase < Phase.FROZEN:
+                    value = (1 - share) * value + share * loss(model(model.adversarial(*x)), y)
                 number_lost = value.item()
                 if not isfinite(number_lost):
                     hint = "a smaller lr; or look for NaN in the data"
                     raise IntaglioError(f"the loss is {number_lost} in epoch {number + 1}", where="fit", hint=hint)
-                value.backward()  # type: ignore[no-untyped-call]
+                (value + model.penalty()).backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
                 if model.phase is Phase.FLOAT and model.clock + 1 == plan.first_change:
                     history.float_accuracy = evaluate(model, valid_loader) if valid_loader is not None else nan
                     model.train()
-                model.step()
+                model.step(y if isinstance(y, Tensor) else None)
                 lost, right, seen = lost + number_lost * len(x[0]), right + _right(outputs, y), seen + len(x[0])
                 advance(len(x[0]), "")
-            last = number == epochs - 1
+            last = number == epochs - 1 or _out_of_patience(history, model, plan, patience)
             if last and model.recipe.method != "float":
                 model.freeze()
             phase = model.phase
@@ -146,6 +153,8 @@ def fit(
                 checkpoints.save(checkpoint, {**state, "history": history.to_dict(), "generator": generator})
             if log_csv is not None:
                 history.write_csv(log_csv)
+            if last:
+                break
     return history
 
 
@@ -162,6 +171,24 @@ def evaluate(model: PreparedModel, loader: Loader) -> float:
     if not seen:
         raise IntaglioError("there is no sample to evaluate", where="evaluate")
     return right / seen
+
+
+def _out_of_patience(history: History, model: PreparedModel, plan: Plan, patience: int | None) -> bool:
+    """Whether the last `patience` epochs, all of the last phase, brought nothing better than that phase had before."""
+    phase = model.phase
+    if patience is None or phase is not _last_phase(plan):
+        return False
+    mine = [epoch.valid_accuracy for epoch in history.epochs if epoch.phase == phase.name.lower()]
+    return len(mine) > patience and max(mine[-patience:]) <= max(mine[:-patience])
+
+
+def _last_phase(plan: Plan) -> Phase:
+    """The phase that the plan ends in."""
+    if plan.snap_at < plan.total:
+        return Phase.SNAPPED
+    if plan.quantise_at < plan.total:
+        return Phase.QUANTISE
+    return Phase.PRUNE if plan.prune_at < plan.total else Phase.FLOAT
 
 
 def _float_accuracy(model: PreparedModel, loader: Loader | None) -> float:
@@ -227,13 +254,15 @@ def _optimiser(model: PreparedModel, name: str, lr: float, decay: float) -> torc
     return torch.optim.SGD(groups, lr=lr, momentum=0.9, nesterov=True)
 
 
-def _check(optimizer: str, schedule: str, loader: Loader, epochs: int) -> None:
+def _check(optimizer: str, schedule: str, loader: Loader, epochs: int, patience: int | None) -> None:
     for name, value, known in (("optimizer", optimizer, ("adam", "sgd")), ("schedule", schedule, SCHEDULES)):
         if value not in known:
             raise IntaglioError(f"{name} = {value!r}", where="fit", hint=f"it is one of {', '.join(known)}")
     if not isinstance(loader, Sized) or len(loader) == 0:
         hint = "a DataLoader, or a list of (x, y) batches"
         raise IntaglioError("the training loader has no length, or no batches", where="fit", hint=hint)
+    if patience is not None and patience < 1:
+        raise IntaglioError(f"patience = {patience}", where="fit", hint="at least one epoch, or None")
     if epochs < 1:
         raise IntaglioError(f"{epochs} epochs", where="fit", hint="train for at least one")
 

@@ -32,9 +32,10 @@ from ..ops.source import (
 from .dyadic import power_below, power_of_two, smallest, with_mantissa
 from .functional import source_weight
 from .layers import BatchNormLayer, Producer
-from .quantisers import scale_and_sign, symmetric_hi
+from .network import MULTIPLIERS, PRODUCERS, fixed_units, scale_classes, source_quantiser
+from .quantisers import code_range, scale_and_sign
+from .quantisers.surrogates import nearest
 from .settle import settled
-from .structures import MULTIPLIERS, PRODUCERS, fixed_units, scale_classes, source_quantiser
 
 if TYPE_CHECKING:
     from .model import PreparedModel
@@ -116,7 +117,7 @@ def _snap_producer(model: PreparedModel, node: Node, unit: dict[str, float]) -> 
     norm_name = model.fused_batch_norm(node.name)
     channels = len(producer.bias)
     if producer.range.size.seen == 0:
-        producer.range.observe(producer.weight)
+        producer.range.observe(producer.weight, producer.provisional)
     step = np.broadcast_to(_numbers(producer.range.scale()), channels)
     gain = np.ones(channels) if norm_name is None else _gain(model.batch_norm(norm_name))
     ratio = unit[norm_name or node.name] / unit[node.inputs[0]]
@@ -206,7 +207,7 @@ def frozen_graph(model: PreparedModel) -> Graph:
             op = _frozen_batch_norm(model, node)
         elif isinstance(op, Quantise):
             quantiser = model.quantiser(node.name)
-            op = Quantise(op.bits, bool(quantiser.signed), float(quantiser.scale), op.group)
+            op = Quantise(quantiser.bits, bool(quantiser.signed), float(quantiser.scale), op.group)
         elif isinstance(op, Affine | SourcePositionAffine):
             op = _frozen_constants(model, node.name, op)
         else:
@@ -222,7 +223,7 @@ def frozen_graph(model: PreparedModel) -> Graph:
 def _frozen_producer(model: PreparedModel, name: str, op: SourceConv2d | SourceLinear) -> SourceConv2d | SourceLinear:
     producer = model.producer(name)
     mask = _numbers(model.mask_of(name))
-    codes = _codes(producer) * (mask * _numbers(producer.sign)).reshape(-1, *(1,) * (producer.weight.dim() - 1))
+    codes = codes_of(model, name)
     bias = (
         np.zeros(len(mask))
         if producer.fused
@@ -232,12 +233,20 @@ def _frozen_producer(model: PreparedModel, name: str, op: SourceConv2d | SourceL
     return replace(op, weight=weight, bias=bias, weight_scale=scale)
 
 
+def codes_of(model: PreparedModel, name: str) -> Float64:
+    """A layer's integer weights as they are built, in torch's order: 0 where they, or their channel, are masked."""
+    producer = model.producer(name)
+    rows = _numbers(model.mask_of(name)) * _numbers(producer.sign)
+    return _codes(producer) * rows.reshape(-1, *(1,) * (producer.weight.dim() - 1))
+
+
 def _codes(producer: Producer) -> Float64:
-    weight, bits = _numbers(producer.weight), producer.bits
-    if bits == 1:
-        return np.where(weight >= 0, 1.0, -1.0)
-    step = _numbers(producer.step).reshape(-1, *(1,) * (weight.ndim - 1))
-    return np.asarray(np.clip(np.floor(weight / step + 0.5), -symmetric_hi(bits), symmetric_hi(bits)))
+    """0 where single weights are masked."""
+    weight, levels = producer.weight.detach().to("cpu", torch.float64), producer.range.levels
+    steps = weight / producer.step.to("cpu", torch.float64).reshape(-1, *(1,) * (weight.dim() - 1))
+    lo, hi = code_range(producer.bits, signed=True)
+    codes = torch.floor(steps + 0.5).clamp(lo, hi) if levels is None else nearest(steps, levels.cpu())
+    return _numbers(codes if producer.provisional is None else codes * producer.provisional.cpu())
 
 
 def _frozen_batch_norm(model: PreparedModel, node: Node) -> Affine:

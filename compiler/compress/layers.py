@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ..ops.source import Affine, BatchNorm, Quantise, SourceConv2d, SourceLinear, SourcePositionAffine
 from .functional import constants_of, multiply_accumulate, per_channel, torch_weight
 from .quantisers import ActivationRange, WeightRange, code_range, fake_quantise, fake_weights, round_to_grid
+from .quantisers.learned import learned_levels, learned_width
 
 
 class Phase(IntEnum):
@@ -37,35 +38,83 @@ class Producer(nn.Module):
     sign: Tensor
     bias_gain: Tensor
     bias_grid: Tensor
+    mask: Tensor
+    provisional: Tensor
 
-    def __init__(self, op: SourceConv2d | SourceLinear, bits: int, *, per_tensor: bool, fused: bool) -> None:
+    def __init__(
+        self,
+        op: SourceConv2d | SourceLinear,
+        found: WeightRange,
+        *,
+        fused: bool,
+        last: bool,
+        masked: bool,
+        noise: float,
+    ) -> None:
+        """masked: whether single weights may go. last: whether its outputs are the network's. noise: while training."""
         super().__init__()
-        self.op, self.bits, self.fused = op, bits, fused
+        self.op, self.fused, self.last, self.noise = op, fused, last, noise
         self.weight = nn.Parameter(torch_weight(op.weight).to(torch.get_default_dtype()))
         self.bias = nn.Parameter(torch.tensor(op.bias, dtype=torch.get_default_dtype()))
         if fused and not op.bias.any():  # the batch norm has a bias of its own
             self.bias.requires_grad_(False)
         channels = len(op.bias)
-        self.range = WeightRange(bits, channels, per_tensor=per_tensor)
+        self.range = found
         for name in ("step", "unit", "sign", "bias_grid"):
             self.register_buffer(name, torch.ones(channels))
         self.register_buffer("bias_gain", torch.ones(()))
+        for name in ("mask", "provisional"):
+            self.register_buffer(name, torch.ones_like(self.weight) if masked else None)
 
-    def forward(self, x: Tensor, phase: Phase, mask: Tensor | None) -> Tensor:
+    @property
+    def bits(self) -> int:
+        return self.range.bits
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"bits": self.bits}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        self.range.set_bits(state["bits"])
+
+    def forward(
+        self, x: Tensor, phase: Phase, mask: Tensor | None, gate: Tensor | None = None, *, learning: bool = False
+    ) -> Tensor:
+        """mask: of output channels. gate: a factor for each weight. learning: whether the width is being learned."""
         weight: Tensor = self.weight
         bias: Tensor | None = self.bias
         if phase is Phase.QUANTISE:
             if self.training or not int(self.range.size.seen):
-                self.range.observe(weight.detach())
-            weight = fake_weights(weight, self.range.scale(), self.bits)
+                self.range.observe(weight.detach(), self.provisional)
+            weight = self._quantised(weight, learning)
         elif phase is Phase.SNAPPED:
-            weight = fake_weights(weight, self.step, self.bits)
+            weight = fake_weights(weight, self.step, self.bits, self.range.levels)
             weight = weight * self._rows(self.sign * self.unit / self.step)
             bias = None if self.fused else round_to_grid(self.bias * self.bias_gain, self.bias_grid)
+        if self.provisional is not None:
+            weight = weight * self.provisional
+        if gate is not None:
+            weight = weight * gate
+        if self.noise and self.training:
+            weight = weight * (1 + self.noise * torch.randn_like(weight))
         if mask is not None:
             weight = weight * self._rows(mask)
             bias = None if bias is None else bias * mask
         return multiply_accumulate(self.op, x, weight, bias)
+
+    def _quantised(self, weight: Tensor, learning: bool) -> Tensor:
+        found = self.range
+        if found.source != "learned" or found.signs or found.codebook == "cluster":
+            return fake_weights(weight, found.scale(), self.bits, found.levels)
+        if learning:
+            return learned_width(weight, found.log_size.exp(), found.log_step.exp(), signed=True)
+        return learned_levels(weight, self._rows(found.scale()), -found.hi, found.hi, found.levels)
+
+    def rows_alive(self) -> Tensor | None:
+        """Which output channels still have a weight; None where none is without. A class keeps its bias."""
+        if self.provisional is None or self.last:
+            return None
+        alive = (self.provisional != 0).flatten(1).any(dim=1)
+        return None if bool(alive.all()) else alive.to(self.weight.dtype)
 
     def _rows(self, values: Tensor) -> Tensor:
         return values.reshape(-1, *(1,) * (self.weight.dim() - 1))
@@ -139,14 +188,26 @@ class Quantiser(nn.Module):
     scale: Tensor
     signed: Tensor
 
-    def __init__(self, op: Quantise) -> None:
+    def __init__(self, op: Quantise, bits: int, source: str, *, learn_bits: bool = False) -> None:
         super().__init__()
-        self.bits, self.group = op.bits, op.group
-        self.range = ActivationRange()
+        self.group = op.group
+        self.range = ActivationRange(bits, source, learn_bits=learn_bits)
         self.register_buffer("scale", torch.ones(()))
         self.register_buffer("signed", torch.zeros((), dtype=torch.bool))
 
+    @property
+    def bits(self) -> int:
+        return self.range.bits
+
+    def get_extra_state(self) -> dict[str, int]:
+        return {"bits": self.bits}
+
+    def set_extra_state(self, state: dict[str, int]) -> None:
+        self.range.bits = state["bits"]
+
     def forward(self, x: Tensor, scale: Tensor, signed: bool) -> Tensor:
+        if scale.requires_grad:
+            return learned_levels(x, scale, *code_range(self.bits, signed))
         return fake_quantise(x, scale, *code_range(self.bits, signed))
 
 

@@ -6,40 +6,50 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ..errors import IntaglioError
 from ..ir import Graph
 from ..ops.source import Affine, BatchNorm, Quantise, SourcePositionAffine
 from ..ops.source.kinds import RANKS
-from .build import modules_of
-from .checks import check_finite, check_inputs, check_names, inputs_of
-from .drivers import Window
+from .checks import check_finite, check_inputs, inputs_of
+from .dead import bury_dead
 from .functional import STATELESS, inwards, outwards, per_channel
-from .layers import BatchNormLayer, Constants, Nodes, Phase, Producer, Quantiser
+from .layers import Phase
+from .losses import TERMS
+from .losses.adversarial import cut_at_mean, deepfool
+from .network import (
+    PRODUCERS,
+    is_last_softmax,
+)
+from .parts import Parts
 from .plan import Plan, make_plan
-from .projections import channels_kept, top_k
-from .quantisers import RunningMean, scale_and_sign
+from .quantisers import scale_and_sign
+from .quantisers.learned import learned_width
+from .quantisers.ranges import nearest_bits, widest
 from .recipe import Recipe
 from .reference import Reference
-from .scores import SCORES
 from .settle import settled
-from .structures import (
-    PRODUCERS,
-    Layer,
-    fused_batch_norms,
-    is_last_softmax,
-    keeps_zero,
-    structure_of,
-)
+from .statistics import squared_gradients
 
 
-class PreparedModel(nn.Module):
+class PreparedModel(Parts):
     """A network made ready to be compressed.
 
     Call it, differentiate it, optimise `parameters()`: it is a module like any other. Call `plan` once and `step` after
     every optimiser step and it prunes and quantises itself on the way; `freeze` ends it. From there on `forward` is the
-    reference: float64, exact.
+    reference: float64, exact. A loop of one's own, for any recipe:
+
+        model.plan(epochs, len(loader))
+        for each batch x, y:
+            optimiser.zero_grad()
+            (loss(model(x), y) + model.penalty()).backward()
+            optimiser.step()
+            model.step(y)
+        model.freeze()
+
+    `penalty` is what ADMM, gates, BOPs and L1 add; `step` wants labels for the score `class-groups` only; a share of
+    adversarial samples is mixed in as `adversarial` says.
 
     Args:
         graph: a source graph with its quantisers.
@@ -50,37 +60,13 @@ class PreparedModel(nn.Module):
     """
 
     def __init__(self, graph: Graph, recipe: Recipe) -> None:
-        super().__init__()
-        self.graph, self.recipe = graph, recipe
-        self.phase, self.clock = Phase.FLOAT, 0
+        super().__init__(graph, recipe)
+        self.phase, self.clock, self.closed = Phase.FLOAT, 0, False
         self._plan: Plan | None = None
         self._reference: Reference | None = None
         self._observing = False
-        self._fused = fused_batch_norms(graph)
-        modules = modules_of(graph, recipe, self._fused)
-        self.nodes = Nodes(modules)
-        self.reviving = frozenset(node.name for node in graph.nodes if not keeps_zero(node.op))
-        self.structure = structure_of(graph)
-        check_names(recipe, [layer.name for layer in self.structure.layers])
-        rows = self.structure.count + 1
-        self.register_buffer("masks", torch.ones(rows))
-        self.register_buffer("provisional", torch.ones(rows))
-        self.scores = nn.ModuleList(RunningMean(len(layer.groups)) for layer in self.structure.layers)
-        self._ids = {name: torch.from_numpy(ids) for name, ids in self.structure.ids.items()}
-        self._groups: dict[str, list[Quantiser]] = {}
-        for name, module in modules.items():
-            if isinstance(module, Quantiser):
-                self._groups.setdefault(module.group or name, []).append(module)
-        self._watchers: dict[str, list[int]] = {}
-        for number, layer in enumerate(self.structure.layers):
-            for name in layer.watched:
-                self._watchers.setdefault(name, []).append(number)
-        self._open: dict[int, Window] = {}
-        self._batch: dict[int, Tensor] = {}
+        self._inputs: tuple[Tensor, ...] = ()
         self.check_finite()
-
-    masks: Tensor
-    provisional: Tensor
 
     # -- running ---------------------------------------------------------------------------------------------------
     def forward(self, *inputs: Tensor) -> Any:
@@ -107,17 +93,22 @@ class PreparedModel(nn.Module):
             name: inwards(x.to(dtype), self.graph.border.get(name), kind)
             for (name, kind), x in zip(self.graph.inputs.items(), inputs, strict=True)
         }
-        pruned = bool((self.masks == 0).any())
-        masks = {n: self.masks[self._ids_of(n)] for n in (*self.nodes._modules, *self.reviving)} if pruned else {}
-        self._batch = {}
+        masks = self._masks()
+        rows, weights = self.pruner.sampled_gates() if self.pruner.open else (None, {})
         for node in self.graph.nodes:
             ins = [values[name] for name in node.inputs]
             mask = masks.get(node.name)
             match node.op:
                 case op if isinstance(op, PRODUCERS):
-                    y = self.producer(node.name)(ins[0], self.phase, mask)
+                    self.pruner.see_input(node.name, ins[0])
+                    factor = self._gated(mask, rows, node.name) if node.name not in self._fused else mask
+                    gate = weights.get(node.name)
+                    learning = self.learning_bits
+                    y = self.producer(node.name)(ins[0], self.phase, factor, gate, learning=learning)
                 case BatchNorm():
-                    y = self.batch_norm(node.name)(ins[0], self.phase, mask, self._producer_of(node.inputs[0]))
+                    producer = self._producer_of(node.inputs[0])
+                    factor = mask if producer is None else self._gated(mask, rows, node.name)
+                    y = self.batch_norm(node.name)(ins[0], self.phase, factor, producer)
                 case Quantise():
                     y = self._quantise(node.name, ins[0])
                 case Affine() | SourcePositionAffine():
@@ -128,11 +119,28 @@ class PreparedModel(nn.Module):
                     op = settled(self, node) if self.phase is Phase.SNAPPED else op
                     y = STATELESS[type(op)](op, *ins)
                     y = y if mask is None else y * per_channel(mask, y)
-            values[node.name] = self._watch(node.name, y) if self._open else y
+            values[node.name] = self.pruner.watch(node.name, y, self.ids_of(node.name)) if self.pruner.open else y
         if self.training:
-            for layer, score in self._batch.items():
-                self.running_score(layer).observe(score)
+            self.pruner.end_batch()
+            self._inputs = tuple(x.detach() for x in inputs) if self.pruner.wants_pass() else ()
         return values
+
+    def _masks(self) -> dict[str, Tensor]:
+        """Masks of channels by node, where something is masked."""
+        pruned = bool((self.masks == 0).any())
+        masks = {n: self.masks[self.ids_of(n)] for n in (*self.nodes._modules, *self.reviving)} if pruned else {}
+        for name in self.macs:
+            alive = self.producer(name).rows_alive()
+            if alive is not None:
+                for place in {name, self._fused.get(name, name)}:
+                    masks[place] = masks[place] * alive if pruned else alive
+        return masks
+
+    def _gated(self, mask: Tensor | None, rows: Tensor | None, name: str) -> Tensor | None:
+        if rows is None:
+            return mask
+        gates = rows[self.ids_of(name)]
+        return gates if mask is None else mask * gates
 
     def _quantise(self, name: str, x: Tensor) -> Tensor:
         quantiser = self.quantiser(name)
@@ -145,97 +153,139 @@ class PreparedModel(nn.Module):
         members = self.group_of(name)
         if not any(member.range.ends.seen > 0 for member in members):
             return x
-        return quantiser(x, *scale_and_sign([m.range for m in members], quantiser.bits))
-
-    def _watch(self, name: str, x: Tensor) -> Tensor:
-        """Collects the score of layers under way, then lets their provisional mask bite."""
-        for number in self._watchers.get(name, ()):
-            if number in self._open:
-                layer, ids = self.structure.layers[number], self._ids_of(name)
-                if self.training:
-                    with torch.no_grad():
-                        score = SCORES[self.recipe.score](x.detach())
-                        sums = torch.zeros(len(self.masks), device=x.device, dtype=score.dtype)
-                        ones = torch.zeros_like(sums)
-                        sums.index_add_(0, ids, score)
-                        ones.index_add_(0, ids, torch.ones_like(score))
-                        rows = torch.from_numpy(layer.groups).to(x.device)
-                        mean = sums[rows] / ones[rows].clamp(min=1)
-                        self._batch[number] = self._batch.get(number, 0) + mean
-                x = x * per_channel(self.provisional[ids], x)
-        return x
+        scale, signed = scale_and_sign([m.range for m in members], quantiser.bits)
+        if self.learning_bits and quantiser.range.learn_bits:
+            head = widest([m.range for m in members])
+            return learned_width(x, head.log_size.exp(), head.log_step.exp(), signed=signed)
+        return quantiser(x, scale, signed)
 
     # -- compressing -----------------------------------------------------------------------------------------------
     def plan(self, epochs: float, steps_per_epoch: int) -> Plan:
         """Lays out the phases over `epochs`; to be called once before a training loop that calls `step`."""
-        self._plan = make_plan(self.recipe, len(self.structure.layers), epochs, steps_per_epoch)
+        self._plan = make_plan(self.recipe, len(self.pruner.sites), epochs, steps_per_epoch)
+        self._keep_early()
         return self._plan
 
-    def step(self) -> None:
-        """Advances the driver by one: call it after every optimiser step."""
+    def step(self, labels: Tensor | None = None) -> None:
+        """Advances the driver by one: call it after every optimiser step, before gradients are cleared.
+
+        labels: of the last batch; only the score `class-groups` asks for them.
+        """
         if self._plan is None:
             raise IntaglioError("the model has no plan yet", where="step", hint="call model.plan(epochs, steps) first")
         self.clock += 1
-        if self.phase is Phase.PRUNE:
-            self._prune(self._plan, self.clock - self._plan.prune_at)
+        self._keep_early()
+        if self._plan.prune_at < self.clock <= self._plan.prune_end and self.phase is not Phase.FLOAT:
+            learning = self.learning_bits
+            self.pruner.see_step(lambda names: self._squares(names, labels))
+            self.pruner.advance(self._plan.windows, self.clock - self._plan.prune_at)
+            if learning and not self.learning_bits:
+                self._settle_bits()
+
+    def _squares(self, names: list[str], labels: Tensor | None) -> dict[str, Tensor]:
+        by_class = self.pruner.score.needs == "class groups"
+        if by_class and labels is None:
+            hint = "call model.step(labels) with the labels of the batch"
+            raise IntaglioError("the score class-groups needs labels", where="step", hint=hint)
+        told = labels if by_class else None
+        return squared_gradients(self, names, self._inputs, told, self.recipe.groups, self.class_groups())
+
+    def penalty(self) -> Tensor:
+        """What the recipe adds to the loss of a batch: a scalar, to be added before `backward`.
+
+        ADMM's quadratic term, the regulariser of gates, BOPs, L1: 0 where the recipe has none of them.
+        """
+        total = self.masks.new_zeros(())
+        for term in TERMS.values() if self.phase < Phase.FROZEN else ():
+            total = total + term(self)
+        return total
+
+    def adversarial(self, x: Tensor) -> Tensor:
+        """The batch moved to where the network errs, no further than such steps are on average (DeepFool).
+
+        A loop of one's own mixes: (1 - a)*loss(model(x), y) + a*loss(model(model.adversarial(x)), y), a being
+        `recipe.adversarial`; `fit` does.
+        """
+        was = self.training
+        self.eval()
+        try:
+            with torch.enable_grad():
+                return x + cut_at_mean(deepfool(self, x, self.recipe.adversarial_steps))
+        finally:
+            self.train(was)
+
+    def residuals(self) -> dict[str, float]:
+        """By layer, how far ADMM's weights are from their target: ||W - Z|| / ||W||."""
+        return self.pruner.residuals()
+
+    def _keep_early(self) -> None:
+        early, plan = self.pruner.early, self._plan
+        if early is not None and plan is not None and self.clock == plan.rewind_at and self.phase <= Phase.PRUNE:
+            early.keep(self.modules_by_node)
 
     def _enter_phase(self, plan: Plan) -> None:
         """Phases begin with the first training batch after their boundary, so that an evaluation there sees the old."""
-        if self.phase is Phase.FLOAT and plan.prune_at <= self.clock < plan.quantise_at:
-            self.phase = Phase.PRUNE
-            self._prune(plan, self.clock - plan.prune_at)
+        if self.phase is Phase.FLOAT and plan.prune_at <= self.clock < plan.prune_end:
+            self.phase = Phase.QUANTISE if plan.quantise_at <= self.clock else Phase.PRUNE
+            self.pruner.advance(plan.windows, self.clock - plan.prune_at)
+        if self.clock >= plan.prune_end:
+            self._close()
         if self.phase < Phase.QUANTISE and plan.quantise_at <= self.clock < plan.total:
-            self._close(plan)
             self.phase = Phase.QUANTISE
         if self.phase is Phase.QUANTISE and plan.snap_at <= self.clock < plan.total and self.calibrated:
             self.snap()
 
-    def _prune(self, plan: Plan, now: int) -> None:
-        for window in plan.windows:
-            if window.start == now:
-                score = self.running_score(window.layer)
-                score.mean.zero_()
-                score.seen.zero_()
-            if window.start <= now < window.stop:
-                self._open[window.layer] = window
-            if now in window.refreshes:
-                self._refresh(window)
-            if now == window.stop:
-                self._harden(window.layer)
+    def _close(self) -> None:
+        """Ends the pruning phase: what has no use any more goes, and learned widths become whole numbers."""
+        if self.closed:
+            return
+        self.closed, learned = True, self.learning_bits
+        self.pruner.close()
+        self.bury_dead()
+        if learned:
+            self._settle_bits()
 
-    def _refresh(self, window: Window) -> None:
-        layer = self.structure.layers[window.layer]
-        share = 1 - (1 - self.recipe.share_kept(layer.name)) * window.share
-        rows = torch.from_numpy(layer.groups).to(self.masks.device)
-        score = self.running_score(window.layer).mean
-        count = channels_kept(len(layer.groups), share)
-        self.provisional[rows] = top_k(score, count, self.masks[rows]).to(self.masks.dtype)
+    def bury_dead(self) -> None:
+        """Masks the channels that masks of single weights have left without a maker or a reader."""
+        if self.recipe.structure == "channel":
+            return
+        producers = {name: self.producer(name) for name in self.macs}
+        bury_dead(self.graph, producers, {name: self.ids_of(name) for name in self._ids}, self.masks)
+        self.provisional.copy_(self.masks)
+        for producer in producers.values():
+            producer.mask.copy_(producer.provisional)
 
-    def _harden(self, number: int) -> None:
-        rows = torch.from_numpy(self.structure.layers[number].groups).to(self.masks.device)
-        self.masks[rows] = self.provisional[rows]
-        self._open.pop(number, None)
+    @property
+    def learning_bits(self) -> bool:
+        """Whether widths are being learned now."""
+        return bool(self.recipe.bit_choices and self.pruner.open) and self.phase is Phase.QUANTISE
 
-    def _close(self, plan: Plan) -> None:
-        for window in [w for w in plan.windows if w.layer in self._open]:
-            self._refresh(window)
-            self._harden(window.layer)
-        self._open.clear()
+    def _settle_bits(self) -> None:
+        for name in self.macs:
+            found = self.producer(name).range
+            if int(found.size.seen):
+                found.set_bits(nearest_bits(*found.size_and_step(), True, self.recipe.bit_choices))
+        for members in self._groups.values():
+            seen = [m.range for m in members if int(m.range.ends.seen) and m.range.learn_bits]
+            if seen:
+                signed = any(bool(r.ends.mean[0] < 0) for r in seen)
+                bits = nearest_bits(*widest(seen).size_and_step(), signed, self.recipe.bit_choices)
+                for member in members:
+                    member.range.bits = bits
 
     def set_mask(self, layer: str, keep: Iterable[bool] | Tensor) -> None:
         """Decides by hand which channels of a hidden layer stay."""
-        found = next((one for one in self.structure.layers if one.name == layer), None)
+        found = next((one for one in self.pruner.sites if one.name == layer), None)
         values = torch.as_tensor(keep if isinstance(keep, Tensor) else list(keep), dtype=self.masks.dtype)
-        if found is None or len(values) != len(found.groups):
-            known = ", ".join(f"{one.name} ({len(one.groups)})" for one in self.structure.layers)
+        if found is None or len(values) != found.count:
+            known = ", ".join(f"{one.name} ({one.count})" for one in self.pruner.sites)
             raise IntaglioError(f"no hidden layer {layer} of {len(values)} channels", hint=f"there are: {known}")
-        rows = torch.from_numpy(found.groups).to(self.masks.device)
-        self.masks[rows] = self.provisional[rows] = (values != 0).to(self.masks)
+        self.pruner.propose(found, (values != 0).to(self.masks))
+        self.pruner.settle(found)
 
     def kept(self) -> dict[str, tuple[int, int]]:
-        """Hidden layer -> (channels that stay, channels)."""
-        masks = self.masks.cpu().numpy()
-        return {layer.name: (int(masks[layer.groups].sum()), len(layer.groups)) for layer in self.layers}
+        """Layer -> (groups that stay, groups): of channels, filters or weights, as the recipe's structure is."""
+        return {site.name: (int(self.pruner.alive(site).sum()), site.count) for site in self.pruner.sites}
 
     def quantise(self) -> None:
         """Turns the quantisers on, for those who lay out the phases themselves."""
@@ -271,6 +321,7 @@ class PreparedModel(nn.Module):
 
         self._refuse_if_frozen()
         self.check_finite()
+        self._close()
         snap(self)
         self.phase = Phase.SNAPPED
 
@@ -321,75 +372,22 @@ class PreparedModel(nn.Module):
                 mine[name].copy_(value)
         return self
 
-    # -- parts -----------------------------------------------------------------------------------------------------
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        return self.structure.layers
-
-    def producer(self, name: str) -> Producer:
-        module = self.nodes[name]
-        assert isinstance(module, Producer)
-        return module
-
-    def batch_norm(self, name: str) -> BatchNormLayer:
-        module = self.nodes[name]
-        assert isinstance(module, BatchNormLayer)
-        return module
-
-    def constants(self, name: str) -> Constants:
-        module = self.nodes[name]
-        assert isinstance(module, Constants)
-        return module
-
-    def quantiser(self, name: str) -> Quantiser:
-        module = self.nodes[name]
-        assert isinstance(module, Quantiser)
-        return module
-
-    def running_score(self, layer: int) -> RunningMean:
-        module = self.scores[layer]
-        assert isinstance(module, RunningMean)
-        return module
-
-    def fused_batch_norm(self, producer: str) -> str | None:
-        return self._fused.get(producer)
-
-    @property
-    def fused_producers(self) -> frozenset[str]:
-        return frozenset(self._fused)
-
-    def group_of(self, quantiser: str) -> list[Quantiser]:
-        """The quantisers that share a scale with this one, itself included."""
-        return self._groups[self.quantiser(quantiser).group or quantiser]
-
-    def _producer_of(self, tensor: str) -> Producer | None:
-        return self.producer(tensor) if tensor in self._fused else None
-
-    def _ids_of(self, name: str) -> Tensor:
-        ids = self._ids[name]
-        if ids.device != self.masks.device:
-            ids = self._ids[name] = ids.to(self.masks.device)
-        return ids
-
-    def mask_of(self, tensor: str) -> Tensor:
-        """Which channels of a tensor stay (1) or go (0)."""
-        return self.masks[self._ids_of(tensor)]
-
+    # -- going on ----------------------------------------------------------------------------------------------------
     def get_extra_state(self) -> dict[str, int]:
-        return {"phase": int(self.phase), "clock": self.clock}
+        return {"phase": int(self.phase), "clock": self.clock, "closed": int(self.closed)}
 
     def set_extra_state(self, state: dict[str, int]) -> None:
-        self.phase, self.clock = Phase(state["phase"]), state["clock"]
+        self.phase, self.clock, self.closed = Phase(state["phase"]), state["clock"], bool(state["closed"])
         self._reference = None
-        self._open.clear()
+        self.pruner.open.clear()
         if self.phase is Phase.FROZEN:
             self.requires_grad_(False)
 
     def resume(self) -> None:
         """After a state was loaded and the plan made again: opens the windows that the clock stands in."""
-        if self._plan is not None and self.phase is Phase.PRUNE:
-            now = self.clock - self._plan.prune_at
-            self._open = {w.layer: w for w in self._plan.windows if w.start <= now < w.stop}
+        plan = self._plan
+        if plan is not None and self.phase in (Phase.PRUNE, Phase.QUANTISE) and self.clock < plan.prune_end:
+            self.pruner.resume(plan.windows, self.clock - plan.prune_at)
 
     def check_finite(self) -> None:
         """Raises IntaglioError that names the first parameter or statistic that is NaN or infinite."""

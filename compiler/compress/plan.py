@@ -5,19 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import IntaglioError
-from .drivers import DRIVERS, Clock, Window
+from .drivers import Clock, Window, driver_of
 from .recipe import Recipe
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The clock readings (optimiser steps) at which phases begin, and the windows of the pruning phase."""
+    """The clock readings (optimiser steps) at which phases begin, and the windows of the pruning phase.
+
+    prune_end: where masks are final; quantisers are on from quantise_at, which may be earlier. rewind_at: when the
+    weights are kept that a rewind goes back to.
+    """
 
     prune_at: int
+    prune_end: int
     quantise_at: int
     snap_at: int
     total: int
     windows: tuple[Window, ...]
+    rewind_at: int = 0
 
     @property
     def first_change(self) -> int:
@@ -33,7 +39,7 @@ def make_plan(recipe: Recipe, layers: int, epochs: float, steps_per_epoch: int) 
     shares = list(recipe.shares)
     if recipe.method == "float":
         shares = [1.0, 0.0, 0.0, 0.0]
-    elif not recipe.prunes:
+    elif not recipe.compresses:
         shares[2], shares[1] = shares[2] + shares[1], 0.0
     ends, so_far = [], 0.0
     for share in shares[:3]:
@@ -43,7 +49,11 @@ def make_plan(recipe: Recipe, layers: int, epochs: float, steps_per_epoch: int) 
         ends = [round(end / steps_per_epoch) * steps_per_epoch for end in ends]
     windows: list[Window] = []
     if ends[1] > ends[0]:
-        windows = DRIVERS[recipe.method](layers, recipe, Clock(steps_per_epoch, ends[1] - ends[0]))
-    elif recipe.prunes and recipe.shares[1] > 0:
+        driver = driver_of(recipe.driver)
+        assert driver is not None
+        windows = driver(layers, recipe, Clock(steps_per_epoch, ends[1] - ends[0]))
+    elif recipe.compresses and recipe.shares[1] > 0:
         raise IntaglioError(f"{epochs} epochs leave no step to prune in", where="plan", hint="train for longer")
-    return Plan(ends[0], ends[1], ends[2], total, tuple(windows))
+    quantise_at = ends[0] if recipe.prune_quantised else ends[1]
+    rewind_at = min(round(recipe.rewind_epoch * steps_per_epoch), ends[0])
+    return Plan(ends[0], ends[1], quantise_at, ends[2], total, tuple(windows), rewind_at)

@@ -3,126 +3,168 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from difflib import get_close_matches
-from math import isfinite
-from typing import Any, Self
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, NamedTuple, Self
 
 from ..errors import IntaglioError
+from .checking import near, one_of
+from .methods import METHODS
+from .settings import Settings
 
-SCALES = ("dyadic", "power-of-two")
+_FIELDS = {one.name: one for one in fields(Settings)}
 
 
-@dataclass(frozen=True)
+class Described(NamedTuple):
+    """A field of a recipe, its value, and where the value comes from."""
+
+    field: str
+    value: Any
+    source: str
+
+
+@dataclass(frozen=True, init=False, eq=False)
 class Recipe:
-    """A recipe; combine its parts freely.
+    """A method by name, and what is to be different from it.
+
+        Recipe("admm", keep={"conv1": 0.2, "fc1": 0.01}, codebook="cluster")
 
     Args:
-        method: when channels go: a driver of `drivers.py` (`layerwise`, `one-shot`, `stepwise`), or `float`: the
-            network as it is, neither pruned nor quantised (the reference to compare with).
-        keep: the share of channels that stay, in every hidden layer, or by layer name (`{"conv1": 0.25}`; a layer that
-            is not named stays whole).
-        weight_bits: width of the weights, 1 to 8. One bit is {-1, +1}.
-        act_bits: width of the activations between layers, 1 to 8.
+        method: a name of `methods.py`: layerwise, one-shot, stepwise, fairgrape, qap, rate-distortion, admm,
+            admm-progressive, admm-binary, admm-cluster, admm-structured, admm-tiles, djpq, djpq-pow2,
+            blind-adversarial, transfer-mask, taylor, bit-shift; or `float`: the network as it is, neither pruned nor
+            quantised (the reference to compare with).
+        structure: what stands or falls together: `channel` (coupled through the network), `filter` (a layer's row),
+            `shape` (a column of its GEMM view), `tile` (a block of it), `element` (single weights).
+        score: what a group is worth, a name of `scores/`.
+        driver: when masks are made, a name of `drivers/`; or `progressive(driver)`, a chain of `stages` budgets.
+        projections: how a mask is made from scores (`top-k`, `fair-greedy`, `cumulative-mass`, `threshold`), and
+            whether weights are then set on their codebook's `levels`.
+        scope: whether every layer has its own budget (`layer`), or all share one (`global`).
+        keep: the share of groups that stays, in every layer, or by layer name (`{"conv1": 0.25}`; a layer that is not
+            named stays whole).
+        threshold: the score from which on a group stays, for the projection of that name.
+        tile: rows and columns of a tile.
+        groups: the class group of each label, for the score `class-groups`.
+        start_epoch: epochs of the pruning phase before the first layer is touched (t0).
+        layer_epochs: epochs during which a layer is watched and its mask may change (delta).
+        refreshes: how often `layerwise` renews a layer's mask within layer_epochs.
+        stages: how many steps `stepwise`, `cubic`, `iterative` and `progressive` take.
+        round_keep: the share of what is left that stays after each round of `iterative`, instead of `stages`.
+        ramp: the share of the pruning phase in which `cubic`, `iterative`, `admm` and `relaxed` work.
+        updates: of target and multipliers in one run of `admm`.
+        rho, rho_growth: weight of ADMM's quadratic term, and its factor at every update.
+        shares: shares of the epochs that go to training in float, pruning, quantised training, and training with
+            frozen scales. A share of 0 leaves the phase out (`shares[0] = 0` for a network that comes trained).
+        prune_quantised: whether quantisers are already on while masks are made.
+        recovery: after a mask is made, `retrain` as weights are, `rewind` them, or `re-initialise` them.
+        rewind_epoch: the epoch whose weights `rewind` goes back to.
+        weight_bits, act_bits: width of weights and of activations between layers, 1 to 8; or by name of the layer or
+            tensor, `"*"` for all others. One bit of weight is {-1, +1}.
         input_bits: width of the network's inputs, 1 to 8.
         output_bits: width of the network's outputs; None leaves them as accumulators of one scale.
         scales: `dyadic` (small integer / 2^n) or `power-of-two` (every rescaling is a shift).
-        score: how channels are ranked, a score of `scores.py`.
-        start_epoch: epochs of the pruning phase before the first layer is touched (t0).
-        layer_epochs: epochs during which a layer's channels are watched and its mask may change (delta).
-        refreshes: how often a layer's mask is renewed within layer_epochs.
-        stages: how many global steps `stepwise` takes.
-        shares: shares of the epochs that go to training in float, pruning, quantised training, and training with
-            frozen scales. A share of 0 leaves the phase out (`pretrain = 0` for a network that comes trained).
+        codebook: levels of the weights: `uniform`, `power-of-two`, `binary`, `cluster` (2^weight_bits centroids),
+            `conductance` (0, or at least `conductance` of the largest).
+        ranges: where steps come from: `running` statistics, `search`, `shift` or `learned`.
+        bit_choices: the widths that are learned from; empty: widths are given.
+        gate_log_variance: log sigma^2 that noisy gates start from.
+        temperature: of the sigmoid behind a hard gate.
+        rerandomise: steps after which weights are drawn anew while gates learn; 0: never.
+        l1: weight of sum|w|. gate_weight: of the gates' regulariser. bops_weight: of BOPs, as a share of those of the
+            whole network at 8 bits.
+        adversarial: share of the loss that is taken on adversarial samples, of `adversarial_steps` DeepFool steps.
+        weight_noise: standard deviation of multiplicative noise on weights while training.
         seed: of everything random in `fit`.
+
+    Raises:
+        IntaglioError: for an unknown method, field or value, with the nearest that exists.
     """
 
-    method: str = "layerwise"
-    keep: float | Mapping[str, float] = 0.5
-    weight_bits: int = 4
-    act_bits: int = 4
-    input_bits: int = 8
-    output_bits: int | None = None
-    scales: str = "dyadic"
-    score: str = "mean-abs-activation"
-    start_epoch: float = 0.5
-    layer_epochs: float = 0.125
-    refreshes: int = 5
-    stages: int = 4
-    shares: tuple[float, float, float, float] = (0.4, 0.2, 0.25, 0.15)
-    seed: int = 0
+    method: str
+    given: Mapping[str, Any]
+    settings: Settings = field(repr=False, init=False)
 
-    def __post_init__(self) -> None:
-        from .drivers import DRIVERS
-        from .scores import SCORES
+    def __init__(self, method: str = "layerwise", given: Mapping[str, Any] | None = None, **overrides: Any) -> None:
+        one_of(METHODS)("method", method)
+        given = {**(given or {}), **overrides}
+        for key in given:
+            if key not in _FIELDS:
+                raise IntaglioError(f"a recipe has no {key!r}", where="recipe", hint=near(key, ["method", *_FIELDS]))
+        preset = {name: value for name, (value, _) in METHODS[method].items()}
+        object.__setattr__(self, "method", method)
+        object.__setattr__(self, "given", given)
+        object.__setattr__(self, "settings", Settings(**{**preset, **given}))
 
-        _one_of("method", self.method, ("float", *DRIVERS))
-        _one_of("scales", self.scales, SCALES)
-        _one_of("score", self.score, tuple(SCORES))
-        for name in ("weight_bits", "act_bits", "input_bits"):
-            _whole(name, getattr(self, name), 1, 8)
-        if self.output_bits is not None:
-            _whole("output_bits", self.output_bits, 1, 32)
-        _whole("refreshes", self.refreshes, 1, 10_000)
-        _whole("stages", self.stages, 1, 10_000)
-        _whole("seed", self.seed, 0, 2**31)
-        shares = self.keep.items() if isinstance(self.keep, Mapping) else [("keep", self.keep)]
-        for name, share in shares:
-            if not _is_real(share) or not 0 < share <= 1:
-                _refuse(f"keep = {share!r} of {name}", "a share of channels lies above 0 and at most at 1")
-        for name in ("start_epoch", "layer_epochs"):
-            if not _is_real(getattr(self, name)) or getattr(self, name) < 0:
-                _refuse(f"{name} = {getattr(self, name)!r}", "it counts epochs: 0 or more")
-        object.__setattr__(self, "shares", tuple(self.shares))
-        if len(self.shares) != 4 or not all(_is_real(s) and s >= 0 for s in self.shares) or sum(self.shares) <= 0:
-            _refuse(f"shares = {self.shares!r}", "four shares of the epochs: float, prune, quantise, frozen")
+    def __getattr__(self, name: str) -> Any:
+        if name in _FIELDS:
+            return getattr(self.settings, name)
+        raise AttributeError(name)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Recipe) and (self.method, self.settings) == (other.method, other.settings)
+
+    def __hash__(self) -> int:
+        return hash((self.method, repr(self.settings)))
 
     def share_kept(self, layer: str) -> float:
-        """The share of a hidden layer's channels that stays."""
+        """The share of a layer's groups that stays."""
         if self.method == "float":
             return 1.0
         return self.keep.get(layer, 1.0) if isinstance(self.keep, Mapping) else self.keep
 
     @property
+    def shares_kept(self) -> tuple[float, ...]:
+        """The shares that are named."""
+        return tuple(self.keep.values()) if isinstance(self.keep, Mapping) else (self.keep,)
+
+    @property
     def prunes(self) -> bool:
-        values = self.keep.values() if isinstance(self.keep, Mapping) else (self.keep,)
-        return self.method != "float" and any(share < 1 for share in values)
+        return self.method != "float" and (
+            self.projections[0] == "threshold" or any(share < 1 for share in self.shares_kept)
+        )
+
+    @property
+    def compresses(self) -> bool:
+        """Whether there is something for the pruning phase to do: groups to take, or weights to set on levels."""
+        return self.prunes or (self.method != "float" and ("levels" in self.projections or bool(self.bit_choices)))
+
+    def bits_of(self, what: str, name: str) -> int:
+        """The width that `weight_bits` or `act_bits` gives to a layer or tensor."""
+        bits = getattr(self, what)
+        return bits.get(name, bits.get("*", 8)) if isinstance(bits, Mapping) else bits
+
+    @property
+    def widest_act_bits(self) -> int:
+        return max(self.act_bits.values(), default=8) if isinstance(self.act_bits, Mapping) else self.act_bits
+
+    def override(self, **changes: Any) -> Recipe:
+        """The same recipe but for `changes`; with a `method`, what was given beside the method still holds."""
+        return replace(self, **changes)
+
+    def describe(self) -> list[Described]:
+        """Every field with its value and its source: given, the method's, or the default's."""
+        rows = []
+        for name, one in _FIELDS.items():
+            source = METHODS[self.method].get(name, (None, one.metadata["source"]))[1]
+            rows.append(Described(name, getattr(self, name), "given" if name in self.given else source))
+        return rows
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The recipe that a TOML table holds. Raises IntaglioError where a key is unknown."""
-        known = [field.name for field in fields(cls)]
-        for key in values:
-            if key not in known:
-                near = get_close_matches(key, known, 1)
-                hint = f"did you mean {near[0]}?" if near else f"a recipe has: {', '.join(known)}"
-                raise IntaglioError(f"a recipe has no {key!r}", where="recipe", hint=hint)
-        return cls(**values)
+        values = dict(values)
+        return cls(values.pop("method", "layerwise"), values)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for TOML, JSON and checkpoints; `from_dict` reads them back."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        """The method and what was given beside it, as plain values for TOML and JSON; `from_dict` reads them back."""
+        return {"method": self.method, **{key: _plain(value) for key, value in self.given.items()}}
+
+    def resolved(self) -> dict[str, Any]:
+        """Every field, as plain values: what a checkpoint or a report keeps."""
+        return {"method": self.method, **{key: _plain(value) for key, value in asdict(self.settings).items()}}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, tuple) else value
-
-
-def _is_real(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
-
-
-def _one_of(name: str, value: str, known: tuple[str, ...]) -> None:
-    if value not in known:
-        _refuse(f"{name} = {value!r}", f"it is one of {', '.join(known)}")
-
-
-def _whole(name: str, value: object, low: int, high: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        _refuse(f"{name} = {value!r}", f"a whole number from {low} to {high}")
-
-
-def _refuse(what: str, hint: str) -> None:
-    raise IntaglioError(f"{what} makes no sense", where="recipe", hint=hint)

@@ -11,7 +11,7 @@ import numpy as np
 from ..ir import Node, Op
 from ..ops.source import SourceActivation, SourcePad
 from .dyadic import power_of_two, with_mantissa
-from .structures import source_quantiser
+from .network import source_quantiser
 
 if TYPE_CHECKING:
     from .model import PreparedModel

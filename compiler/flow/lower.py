@@ -17,4 +17,4 @@ def lower(model: PreparedModel) -> Graph:
     """
     masked = run_passes(model.frozen_graph(), MASKED)
     carved = run_passes(masked, CARVED)
-    return replace(carved, notes={"recipe": model.recipe.to_dict(), "before": masked})
+    return replace(carved, notes={"recipe": model.recipe.resolved(), "before": masked})

@@ -25,6 +25,6 @@ def prepare(net: Any, example_input: Any, recipe: Recipe | None = None) -> Prepa
     recipe = recipe or Recipe()
     graph = trace(net, example_input)
     quantised = insert_quantisers(
-        graph, input_bits=recipe.input_bits, act_bits=recipe.act_bits, output_bits=recipe.output_bits
+        graph, input_bits=recipe.input_bits, act_bits=recipe.widest_act_bits, output_bits=recipe.output_bits
     )
     return PreparedModel(quantised, recipe)

@@ -48,7 +48,7 @@ def quantize_model(
         raise IntaglioError("there is no calibration data", where="quantize", hint="give some typical inputs")
     graph = _graph(model, batches[0])
     quantised = insert_quantisers(
-        graph, input_bits=recipe.input_bits, act_bits=recipe.act_bits, output_bits=recipe.output_bits
+        graph, input_bits=recipe.input_bits, act_bits=recipe.widest_act_bits, output_bits=recipe.output_bits
     )
     prepared = PreparedModel(quantised, recipe)
     prepared.calibrate(inputs_of(batch, len(graph.inputs)) for batch in batches)

@@ -31,9 +31,11 @@ class Shuffled:
             yield x + 0.01 * torch.randn_like(x), y
 
 
-def run(path: Path | None, epochs: int = 8, stop_after: int | None = None) -> tuple[PreparedModel, object]:
-    graph = mlp_network()
-    model, loader = PreparedModel(graph, RECIPE), Shuffled(graph)
+def run(
+    path: Path | None, epochs: int = 8, stop_after: int | None = None, recipe: Recipe = RECIPE
+) -> tuple[PreparedModel, object]:
+    graph = mlp_network(act_bits=recipe.act_bits)
+    model, loader = PreparedModel(graph, recipe), Shuffled(graph)
     if stop_after is None:
         return model, fit(model, loader, batches_of(graph, 2, seed=9), epochs, progress=False, checkpoint=path)
 
@@ -57,9 +59,35 @@ def run(path: Path | None, epochs: int = 8, stop_after: int | None = None) -> tu
 
 @pytest.mark.parametrize("stop_after", range(1, 8))
 def test_resume_is_bit_for_bit(tmp_path: Path, stop_after: int) -> None:
-    whole, history = run(tmp_path / "whole.pt")
-    run(tmp_path / "part.pt", stop_after=stop_after)
-    resumed, again = run(tmp_path / "part.pt")
+    check_resume(tmp_path, stop_after, RECIPE)
+
+
+METHODS = {
+    "stepwise": {},
+    "fairgrape": {"keep": 0.3},
+    "qap": {"recovery": "rewind"},
+    "rate-distortion": {},
+    "admm-progressive": {"keep": 0.5},
+    "admm-cluster": {"keep": 0.5},
+    "admm-tiles": {"tile": (2, 2)},
+    "djpq": {},
+    "transfer-mask": {"keep": 0.4, "rerandomise": 5},
+    "blind-adversarial": {"keep": 0.4},
+    "bit-shift": {"shares": (0.2, 0.0, 0.5, 0.3)},
+}
+
+
+@pytest.mark.parametrize("stop_after", [2, 4, 6])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_kind_of_state_resumes_bit_for_bit(tmp_path: Path, method: str, stop_after: int) -> None:
+    given = {"start_epoch": 0.1, "shares": (0.1, 0.5, 0.2, 0.2), **METHODS[method]}
+    check_resume(tmp_path, stop_after, Recipe(method, **given))
+
+
+def check_resume(folder: Path, stop_after: int, recipe: Recipe) -> None:
+    whole, history = run(folder / "whole.pt", recipe=recipe)
+    run(folder / "part.pt", stop_after=stop_after, recipe=recipe)
+    resumed, again = run(folder / "part.pt", recipe=recipe)
     for (name, mine), (_, theirs) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
         assert torch.equal(mine, theirs) if isinstance(mine, torch.Tensor) else mine == theirs, name
     assert [replace(e, seconds=0) for e in history.epochs] == [replace(e, seconds=0) for e in again.epochs]
@@ -80,6 +108,22 @@ def test_it_learns_and_reports(tmp_path: Path) -> None:
     assert [phases.count(p) for p in ("float", "prune", "quantise", "snapped", "frozen")] == [4, 2, 2, 1, 1]
     assert len(log.read_text().splitlines()) == 11
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_patience_ends_the_last_phase_early(tmp_path: Path) -> None:
+    graph, recipe = mlp_network(), replace(RECIPE, shares=(0.1, 0.2, 0.1, 0.6))
+    loaders = batches_of(graph, 8), batches_of(graph, 2, seed=9)
+    model = PreparedModel(graph, recipe)
+    settings = {"progress": False, "checkpoint": tmp_path / "run.pt", "patience": 2}
+    history = fit(model, *loaders, 30, **settings)
+    assert model.frozen
+    assert 14 < len(history.epochs) < 30
+    assert history.accuracy == evaluate(model, loaders[1])
+    last = [e.valid_accuracy for e in history.epochs if e.phase == "snapped"]
+    assert max(last[-2:]) <= max(last[:-2])
+    again = PreparedModel(graph, recipe)
+    assert fit(again, *loaders, 30, **settings).epochs == history.epochs  # it is over
+    assert again.frozen
 
 
 def test_sgd_milestones_and_no_validation() -> None:
@@ -114,6 +158,7 @@ def test_settings_are_checked(tmp_path: Path) -> None:
     attempt("optimizer = 'lion'", optimizer="lion")
     attempt("schedule = 'line'", schedule="line")
     attempt("0 epochs", epochs=0)
+    attempt("patience = 0", patience=0)
     attempt("no batches", loader=[])
     attempt("no length", loader=iter(batches))
     attempt("the loss is nan in epoch 1", loader=[(x * float("nan"), y) for x, y in batches])

@@ -12,8 +12,8 @@ from intaglio.compress import PreparedModel, Recipe, fit
 from intaglio.compress.exact import prove
 from intaglio.compress.functional import STATELESS, integer_softmax
 from intaglio.compress.functions import RATIONAL, TORCH_FUNCTIONS
+from intaglio.compress.network import fixed_units, keeps_zero, scale_classes
 from intaglio.compress.settle import settled_activation
-from intaglio.compress.structures import fixed_units, keeps_zero, scale_classes
 from intaglio.errors import IntaglioError
 from intaglio.flow.prepare import prepare
 from intaglio.ir import Graph, Node, TensorType

@@ -1,15 +1,11 @@
-"""Structures: which channels stand or fall together, which tensors tell their worth, which tensors share a scale."""
+"""Questions about a network's graph: where it ends, which tensors share a scale, what is fused, what keeps zero."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 
-import numpy as np
-
-from ..ir import PINNED, Graph, Int64, Node, Op
-from ..ir.channels import channel_groups
+from ..ir import Graph, Node, Op
 from ..ops.functions import FUNCTIONS
 from ..ops.source import (
     Affine,
@@ -33,61 +29,6 @@ MULTIPLIERS = (*PRODUCERS, BatchNorm, Affine, SourcePositionAffine)
 """Operators whose constants can absorb a change of unit between their input and their output."""
 
 
-@dataclass(frozen=True, eq=False)
-class Layer:
-    """A hidden layer: the coupled groups that its producers make.
-
-    name: of its first producer. groups: rows of the mask. watched: the tensors whose activations tell a group's worth.
-    """
-
-    name: str
-    producers: tuple[str, ...]
-    groups: Int64
-    watched: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Structure:
-    """ids: for every tensor, the row of the mask of each of its channels; row `count` is for what may never go."""
-
-    layers: tuple[Layer, ...]
-    ids: dict[str, Int64]
-    count: int
-
-
-def structure_of(graph: Graph) -> Structure:
-    """The prunable layers of a network, front to back."""
-    groups = channel_groups(graph)
-    made = [node.name for node in graph.nodes if isinstance(node.op, PRODUCERS)]
-    fixed = {PINNED}.union(*(groups[name].tolist() for name in (*graph.inputs, *graph.outputs)))
-    free = [g for g in dict.fromkeys(g for name in made for g in groups[name].tolist()) if g not in fixed]
-    row = {group: number for number, group in enumerate(free)}
-    ids = {name: np.array([row.get(g, len(free)) for g in of.tolist()]) for name, of in groups.items()}
-    layers: list[tuple[list[str], set[int]]] = []
-    for name in made:  # producers that share a group make one layer
-        mine, producers = set(ids[name].tolist()) - {len(free)}, [name]
-        for other in [layer for layer in layers if layer[1] & mine]:
-            layers.remove(other)
-            producers, mine = other[0] + producers, mine | other[1]
-        if mine:
-            layers.append((producers, mine))
-    layers.sort(key=lambda layer: made.index(layer[0][0]))
-    return Structure(
-        tuple(Layer(p[0], tuple(p), np.array(sorted(g)), _watched(graph, ids, g, p)) for p, g in layers),
-        ids,
-        len(free),
-    )
-
-
-def _watched(graph: Graph, ids: dict[str, Int64], groups: set[int], producers: list[str]) -> tuple[str, ...]:
-    inside = [node for node in graph.nodes if groups & set(ids[node.name].tolist())]
-    for kind in (SourceRelu | SourceActivation, Quantise):
-        found = [node.name for node in inside if isinstance(node.op, kind)]
-        if found:
-            return tuple(found)
-    return tuple(producers)
-
-
 def reaches_output_unquantised(graph: Graph, name: str) -> bool:
     """Whether a tensor meets a graph output before any quantiser: a last layer, which needs one scale for all."""
     if name in graph.outputs:
@@ -98,6 +39,18 @@ def reaches_output_unquantised(graph: Graph, name: str) -> bool:
         or (not isinstance(node.op, (Quantise, *PRODUCERS)) and reaches_output_unquantised(graph, node.name))
         for node in readers
     )
+
+
+def multiplications(graph: Graph) -> dict[str, int]:
+    """For every layer with weights, the multiplications of one input."""
+    found = {}
+    for node in graph.nodes:
+        if isinstance(node.op, PRODUCERS):
+            pixels = 1
+            for size in graph.types[node.name].shape[:-1]:
+                pixels *= size
+            found[node.name] = pixels * node.op.weight.size
+    return found
 
 
 def is_last_softmax(graph: Graph, node: Node) -> bool:
