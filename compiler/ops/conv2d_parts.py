@@ -150,7 +150,7 @@ def row_parts(form: RowBuffer, kernel: Kernel, tiles: Tiles, word: int) -> Parts
     parts = [
         *buffer_parts(form.depth, word, kernel),
         Part("register", 1, {"bits": held}),
-        Part("row_walk", 1, {"row": row, "column": column, "address": address, "wraps": wraps}),
+        Part("row_walk" if tiles.complete else "order_walk", 1, {"row": row, "column": column, "wraps": wraps}),
         *(counter(count) for count in (form.folds, form.turns) if count > 1),
     ]
     parts += [Part("mask", 1, {"bits": word})] if padded else []

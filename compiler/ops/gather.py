@@ -262,7 +262,7 @@ class Gather(Op, name="gather"):
         if route.direct:
             return tuple(parts)
         width, bits = context["ins"][0]["width"], context["code_bits"]
-        held = width + context["address_bits"] + context["way_bits"] + 2
+        held = width + context["address_bits"] + context["way_bits"] + 3  # filling, drawing, issues
         parts += [Part("register", 1, {"bits": held}), *buffer_parts(context["depth"], width, kernel)]
         if len(route.ways) > 1:
             parts.append(Part("mux", 1, {"inputs": len(route.ways), "bits": context["picked_width"]}))

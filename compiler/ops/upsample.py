@@ -108,7 +108,8 @@ class Upsample(Op, name="upsample"):
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
         context = self.params(kernel, x)
         width, words = context["out"]["width"], context["words"]
-        parts = [Part("register", 1, {"bits": width}), Part("register", 1, {"bits": width}), Part("control")]
+        flags = 1 + (words > 1)  # is there a word, is it one of the buffer's
+        parts = [Part("register", 1, {"bits": 2 * width + flags}), Part("control")]
         parts += counter_parts(context, context["reads"], *(["column"] if context["by_column"] else ["fold"]))
         if words > 1:
             parts += buffer_parts(words, width, kernel, one_address=True)

@@ -30,9 +30,10 @@ FEATURES: dict[str, Make] = {
     "gate": _gate,
     "fork": _fork,
     "row_walk": lambda s: {**s, "one": 1},
+    "order_walk": lambda s: {"bits": sum(s.values())},
     "raster_walk": lambda s: {**s, "one": 1},
 }
-"""A walk is counters with adders and comparisons: of a window in a buffer of rows, by the bits of its numbers (`wraps`:
-of the address, where the buffer's size is no power of two); of an image that shifts through a line, by the bits of its
-place.
+"""A walk is counters with adders and comparisons, priced by the bits of its numbers: of a window in a buffer of rows,
+step by step or in the order of a memory (`wraps`: bits of the address where the buffer's size is no power of two); of an
+image that shifts through a line.
 """
