@@ -112,13 +112,14 @@ class ConvKernel:
 
     def parts(self) -> Parts:
         word, form, parts = self.lanes[0] * self.x.bits, self.form, self.path.checked().parts()
+        line = None
+        if self.path.constant:  # then what no weight reads is not kept
+            read = taps_read(self.op, self.x.channels)
+            word = int(read.any(axis=0).sum()) * self.x.bits
+            line = line_parts(form, read, self.x.bits) if isinstance(form, Raster) else None
         if isinstance(form, RowBuffer):
             return parts + row_parts(form, self.kernel, self.tiles, word)
-        if not self.path.constant:
-            return parts + window_parts(form, word)
-        read = taps_read(self.op, self.x.channels)
-        word = int(read.any(axis=0).sum()) * self.x.bits
-        return parts + window_parts(form, word, line_parts(form, read, self.x.bits))
+        return parts + window_parts(form, word, line)
 
     def check(self, asked: Conv2d) -> None:
         """Raises IntaglioError for a kernel that `asked`, the convolution itself, cannot have."""

@@ -58,8 +58,10 @@ class LayerGraph:
 def _parts(layer: LayerGraph, stages: int) -> tuple[Parts, int]:
     graph = layer.graph
     short = [kind.bits + a.drop for kind, a in zip(graph.types[graph.inputs :], graph.adders, strict=True)]
-    both = zip(adder_costs(graph), short, strict=True)
-    costs = [(bits, bits) if bits < SHORTEST_CHAIN else cost for cost, bits in both]
+    costs = [
+        (bits, bits) if bits < SHORTEST_CHAIN and overlap else (chain, overlap)
+        for (chain, overlap), bits in zip(adder_costs(graph), short, strict=True)
+    ]
     chain, overlap = (sum(cost[k] for cost in [*costs, *final_costs(graph)]) for k in (0, 1))
     registers = graph_registers(graph, stages, layer.out_bits, held=layer.held)
     parts = [

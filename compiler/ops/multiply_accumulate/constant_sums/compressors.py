@@ -16,7 +16,7 @@ from .rows import ABSENT, GATE, LUT_INPUTS, Rows, cells, constant_of
 NEAR = 2
 """The last rows of full adders: their carries are part of the LUTs of the adder behind them."""
 
-MOST_ROWS = 12_000
+MOST_ROWS = 8_000
 """Of more rows, some sums stand for all."""
 
 CARRIES = 5

@@ -34,7 +34,7 @@ def constant_layer(
     return _made(Same(layer), stages, term_bits, starts.tobytes(), differences)
 
 
-MOST_WEIGHTS = 1 << 16
+MOST_WEIGHTS = 1 << 15
 """Of larger layers some outputs stand for all: no device holds them, and what outputs share matters less."""
 
 
