@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
+from .contents import counted_parts
 from .hardware import (
     VERILOG_STYLE,
     beat_steps,
@@ -117,7 +118,8 @@ def lane_layout(kernel: Kernel, x: TensorType, out: TensorType, fields: Mapping[
     context = stream_params(kernel, (x,), ((lanes,), kernel.pe), out)
     varying_bits = 0
     for name, field in fields.items():
-        masks = varying(split_by_lane(field.values, lanes))
+        words = split_by_lane(field.values, lanes)
+        masks = varying(words)
         different = int(masks.any(axis=1).sum())
         size = field.bits * field.values.shape[1]
         width += size * different
@@ -128,6 +130,7 @@ def lane_layout(kernel: Kernel, x: TensorType, out: TensorType, fields: Mapping[
             "size": size,
             "shared": not different,
             "varying": different,
+            "words": words,
             "masks": masks,
             "delay": 0,
             "depth": count if different else 1,
@@ -216,29 +219,28 @@ def lane_parts(
 def _memory(context: Mapping[str, Any]) -> Parts:
     """The memory of constants and what delays its words, bits that are the same in all words left out.
 
-    Of LUTs it has a register for each bit that differs from the others, which few words make few. A longer delay takes
-    that register in: what stands in a row becomes a LUT, unless words are so few that the register does part of the
-    work.
+    Of LUTs it has a register for each bit that differs from the others. A longer delay takes that register in: what
+    stands in a row becomes a LUT, unless words are so few that the register does part of the work.
     """
-    words, read = context["folds"], context["varying_bits"]
-    if not read:
+    words, fields = context["folds"], [context[name] for name in context["fields"]]
+    if not context["varying_bits"]:
         return ()
-    delays = [(count_bits(f["masks"], f["bits"]), f["delay"]) for f in (context[name] for name in context["fields"])]
     if context["constant_style"] == VERILOG_STYLE["bram"]:
-        lines = [part for width, delay in delays for part in delay_parts(width, delay + context["twice"])]
-        return (Part("rom_bram", 1, {"depth": words, "width": read}), *lines)
-    parts = []
-    for width, delay in delays:
-        if delay + 1 >= SHIFT_REGISTER and words > FEW_WORDS:
-            read -= width
-            parts.append(Part("rom_wires", 1, {"depth": words, "width": width}))
-            parts.append(Part("shift_line", 1, {"width": width, "depth": delay + 1}))
+        widths = [(count_bits(field["masks"], field["bits"]), field["delay"] + context["twice"]) for field in fields]
+        lines = [part for width, delay in widths for part in delay_parts(width, delay)]
+        return (Part("rom_bram", 1, {"depth": words, "width": context["varying_bits"]}), *lines)
+    parts: list[Part] = []
+    for field in fields:
+        found = counted_parts(field["words"].reshape(words, -1), field["bits"])
+        sizes = {"depth": words, "width": found["columns"], **found}
+        if field["delay"] + 1 >= SHIFT_REGISTER and words > FEW_WORDS:
+            parts += [Part("rom_wires", 1, sizes), *delay_parts(found["columns"], field["delay"] + 1)]
         else:
-            parts.append(Part("stored_bits", delay, {"words": words, "width": width}))
-    return (Part("rom_lutram", 1, {"depth": words, "width": read}), *parts)
+            parts += [Part("rom_counted", 1, sizes), *delay_parts(found["columns"], field["delay"])]
+    return tuple(parts)
 
 
-FEW_WORDS = 8
+FEW_WORDS = 7
 """A bit of so few words is one of their number, or what sets or resets a register."""
 
 

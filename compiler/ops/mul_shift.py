@@ -27,7 +27,15 @@ from .lanewise import (
 )
 from .multiply_accumulate import DSP_PRODUCT_BITS
 from .multiply_accumulate.forms.base import DSP_WIDTH
-from .shift_clip import clip_pieces, kept_bits, operand_params, products, shift_clip_params, shift_clip_parts
+from .shift_clip import (
+    clip_pieces,
+    clips_both,
+    kept_bits,
+    operand_params,
+    products,
+    shift_clip_params,
+    shift_clip_parts,
+)
 from .staircase_executor import staircase_executor
 from .timing import DSP_NS, Path, adder_ns, multiplier_ns
 from .varying import Factors, addend_bits, count_bits, trailing_zeros
@@ -134,16 +142,51 @@ class MulShift(Lanewise, name="mul_shift"):
         )
 
     def parts(self, kernel: Kernel, x: TensorType) -> Parts:
+        """Below the lowest 1 of an addend, a sum ends where its product does. Where x is multiplied by a power of two,
+        its registers stand in a row, which LUTs take when it is long; where by 0, there is a constant.
+        """
         context, path = self._layout(kernel, x)
         self._placed(kernel, context, path)
-        latency, clip = self.latency(kernel, path), shift_clip_parts(kernel.pe, context)
-        masked = not (context["clips_low"] and context["clips_high"])
-        slices = kernel.multiplier == "dsp" and x.bits + context["multiplier"]["bits"] >= DSP_WIDTH
-        parts, unread = self._products(context, x, slices=slices)
-        return (*lane_parts(kernel, context, latency, unread, masked=masked), *parts, *clip)
+        addend, factor, kept = context["addend"], context["multiplier"], kept_bits(context)
+        factors = Factors.of(split_by_lane(self.multiplier[:, None], kernel.pe), factor["bits"])
+        addends = np.bitwise_or.reduce(split_by_lane(self.addend[:, None], kernel.pe))[:, 0]
+        lowest = trailing_zeros(addends, self.shift)
+        plain, products = factors.plain, (factors.ones != 0) & ~factors.plain
+        slices = kernel.multiplier == "dsp" and x.bits + factor["bits"] >= DSP_WIDTH
+        if slices:
+            parts = self._slices(context, x, int(products.sum()))
+            alone = addend["masks"][plain]  # addends of sums that are carry chains of their own
+            held = kept * int((plain | (products & (addend["masks"][:, 0] == 0))).sum())
+        else:
+            between = context["registers"] & {"halves", "product"}
+            added = 0 if between else addend["bits"] if addend["masks"].any() else -1
+            parts, held = self._logic(factors.of_lanes(products), lowest[products], context, added, x)
+            alone = addend["masks"] if between else addend["masks"][plain]
+            held += kept * int((plain | products).sum())
+        read = x.bits - (lowest - trailing_zeros(factors.ones, factors.bits)).clip(0, x.bits)[plain]
+        row, in_row = self._row(context, int(read.sum()))
+        absent = kernel.pe - int((plain | products).sum())
+        unread = int(plain.sum() + absent) * x.bits - in_row + absent * context["out"]["bits"]
+        return (
+            *lane_parts(kernel, context, self.latency(kernel, path), unread, masked=not clips_both(context)),
+            *parts,
+            *row,
+            Part("register", 1, {"bits": held}),
+            Part("adder", 1, {"bits": addend_bits(alone, addend["bits"], context["sum_bits"])}),
+            *shift_clip_parts(kernel.pe - absent, context),
+        )
+
+    def _row(self, context: dict[str, Any], width: int) -> tuple[Parts, int]:
+        """Registers of words on their way to a sum, and how many bits of them are the operands'."""
+        between = len(context["registers"] & {"halves", "product"})
+        if between + 1 < SHIFT_REGISTER:
+            return (Part("register", between, {"bits": width}),), width
+        return (Part("shift_line", 1, {"width": width, "depth": between + 1}),), 0
 
     def _slices(self, context: dict[str, Any], x: TensorType, lanes: int) -> Parts:
-        """They have all registers inside, but for one of the two or more behind a memory of addends."""
+        """They have all registers inside, but for one of the two or more behind a memory of addends; and what adds,
+        unless that is a constant.
+        """
         factor, addend, rows = context["multiplier"], context["addend"], 1 + context["twice"]
         read = rows - (context["constant_style"] == VERILOG_STYLE["bram"])  # of factors, behind a block RAM
         stored = read * count_bits(factor["masks"], factor["bits"]) + count_bits(addend["masks"], addend["bits"])
@@ -152,42 +195,11 @@ class MulShift(Lanewise, name="mul_shift"):
             Part("held_in_slices", 1, {"bits": lanes * x.bits * rows + stored}),
         )
 
-    def _products(self, context: dict[str, Any], x: TensorType, *, slices: bool) -> tuple[Parts, int]:
-        """With their addends and all registers up to the sum; and how many bits of operands nothing reads.
-
-        Below the lowest 1 of an addend, a sum ends where its product does. Where x is multiplied by a power of two, its
-        registers stand in a row, which LUTs take when it is long.
-        """
-        lanes, registers, addend = context["lanes"], context["registers"], context["addend"]
-        sum_bits = context["sum_bits"]
-        factors = Factors.of(split_by_lane(self.multiplier[:, None], lanes), context["multiplier"]["bits"])
-        addends = np.bitwise_or.reduce(split_by_lane(self.addend[:, None], lanes))[:, 0]
-        lowest = trailing_zeros(addends, self.shift)
-        between = len(registers & {"halves", "product"})
-        plain = factors.plain
-        read = x.bits - (lowest - trailing_zeros(factors.ones, factors.bits)).clip(0, x.bits)[plain]
-        rows, width = 1 + between, int(read.sum())
-        lined = rows >= SHIFT_REGISTER
-        unread = len(read) * x.bits - (0 if lined else width)
-        held = 0 if lined else between * width
-        line = Part("shift_line", 1, {"width": width * lined, "depth": rows})
-        if slices:
-            held += len(read) * kept_bits(context)
-            sums = Part("adder", 1, {"bits": addend_bits(addend["masks"][plain], addend["bits"], sum_bits)})
-            parts = self._slices(context, x, lanes - len(read))
-            return (*parts, sums, line, Part("register", 1, {"bits": held})), unread
-        added = 0 if between else addend["bits"] if addend["masks"].any() else -1
-        parts, more = self._logic(factors.of_lanes(~plain), lowest[~plain], registers, added, sum_bits, x)
-        alone = addend["masks"] if between else addend["masks"][plain]  # what no product takes in
-        sums = Part("adder", 1, {"bits": addend_bits(alone, addend["bits"], sum_bits)})
-        held += lanes * kept_bits(context) + more
-        return (*parts, sums, line, Part("register", 1, {"bits": held})), unread
-
     def _logic(
-        self, factors: Factors, lowest: Int64, registers: frozenset[str], added: int, width: int, x: TensorType
+        self, factors: Factors, lowest: Int64, context: dict[str, Any], added: int, x: TensorType
     ) -> tuple[Parts, int]:
-        """Products that are no shifts, and bits of registers in them."""
-        low, held = factors.bits // 2, 0
+        """Products of LUTs, and bits of registers in them."""
+        low, held, registers, width = factors.bits // 2, 0, context["registers"], context["sum_bits"]
         if "product" in registers:
             held += int((np.minimum(factors.widths(x, factors.bits), width) - lowest).clip(min=0).sum())
         if "halves" not in registers:

@@ -14,7 +14,7 @@ from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .exact import integers
 from .executors import Executor
 from .lanewise import Field, Lanewise, constant_field, lane_layout, lane_params, lane_parts, split_by_lane
-from .shift_clip import clip_pieces, kept_bits, operand_params, shift_clip_params, shift_clip_parts
+from .shift_clip import clip_pieces, clips_both, kept_bits, operand_params, shift_clip_params, shift_clip_parts
 from .staircase_executor import staircase_executor
 from .timing import Path, adder_ns
 from .varying import addend_bits, trailing_zeros
@@ -83,9 +83,8 @@ class Shift(Lanewise, name="shift"):
         addend = context["addend"]
         ones = np.bitwise_or.reduce(split_by_lane(self.addend[:, None], kernel.simd))
         unread = int(trailing_zeros(ones, self.shift).sum())  # no carry comes from below the lowest 1 of the addends
-        both = context["clips_low"] and context["clips_high"]
         return (
-            *lane_parts(kernel, context, self.latency(kernel, path), unread, masked=not both),
+            *lane_parts(kernel, context, self.latency(kernel, path), unread, masked=not clips_both(context)),
             Part("adder", 1, {"bits": addend_bits(addend["masks"], addend["bits"], context["sum_bits"])}),
             Part("register", kernel.pe, {"bits": ("sum" in context["registers"]) * kept_bits(context)}),
             *shift_clip_parts(kernel.pe, context),

@@ -64,6 +64,11 @@ def kept_bits(context: dict[str, Any]) -> int:
     return int(context["out"]["bits"] + sides)
 
 
+def clips_both(context: dict[str, Any]) -> bool:
+    """Is a LUT for each bit of the result?"""
+    return bool(context["clips_low"] and context["clips_high"])
+
+
 def shift_clip_parts(lanes: int, context: dict[str, Any]) -> Parts:
     """A comparison for each side that is clipped, and the choice among the results.
 
@@ -76,7 +81,7 @@ def shift_clip_parts(lanes: int, context: dict[str, Any]) -> Parts:
     upper = context["shifted_bits"] - bits - 1
     held = "compare" in context["registers"]
     sides = (low and context["low_value"] != 0) + (high and (held or upper >= PIECE))
-    chosen = bits if low and high else 0
+    chosen = bits if clips_both(context) else 0
     return (
         Part("register", lanes, {"bits": (low + high + bits) * held}),
         Part("clip", lanes, {"sides": sides, "bits": chosen}),

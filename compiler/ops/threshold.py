@@ -21,12 +21,21 @@ from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
 from .elements import bipolar_tensor, element_params, value_bits
 from .exact import integers
 from .executors import Executor
-from .hardware import folds
+from .hardware import VERILOG_STYLE, folds
 from .lanewise import Field, Lanewise, fold_at, lane_layout, lane_params, lane_parts
 from .staircase_executor import staircase_executor
 from .threshold_search import SHALLOW, Search, compared
 from .timing import LUT_NS, Path, adder_ns, comparator_ns, logic_ns
-from .varying import PIECE, SHORT, addend_bits, constant_pieces, parities, trailing_zeros
+from .varying import (
+    PIECE,
+    SHORT,
+    addend_bits,
+    alike_chains,
+    constant_pieces,
+    parities,
+    pieces,
+    trailing_zeros,
+)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,28 +203,36 @@ class Threshold(Lanewise, name="threshold"):
         context, registers = plan.layout, plan.registers
         lanes, width = kernel.pe, context["result_bits"]
         shared = context["thresholds"]["shared"] if plan.search is None else False
-        unused = _unread(plan.fields["thresholds"].values[:lanes], x.bits) if shared else 0
+        logic = shared and context["compare_bits"] <= SHORT * PIECE  # which Yosys simplifies; it takes a chain as it is
+        unused = _unread(plan.fields["thresholds"].values[:lanes], x.bits) if logic else 0
         parts = [*lane_parts(kernel, context, self.latency(kernel, plan.path), unused)]
         if plan.search:
             parts += plan.search.parts(x, registers)
         else:
-            parts += self._comparisons(context, plan.fields["thresholds"].values[:lanes], x, registers)
+            parts += self._comparisons(plan, lanes, x)
         parts.append(Part("adder", 1, {"bits": addend_bits(context["start"]["masks"], width, width)}))
         return (*parts, Part("adder", 1, {"bits": width * context["flip"]["varying"]}))
 
-    def _comparisons(self, context: dict[str, Any], first: Int64, x: TensorType, registers: frozenset[str]) -> Parts:
-        """All at once, and their count. first: the thresholds of the first fold."""
-        lanes, bits, levels = len(first), context["compare_bits"], context["levels"]
+    def _comparisons(self, plan: _Plan, lanes: int, x: TensorType) -> Parts:
+        """All at once, and their count."""
+        context, registers = plan.layout, plan.registers
+        bits, levels, first = context["compare_bits"], context["levels"], plan.fields["thresholds"].values[:lanes]
         held = Part("register", lanes, {"bits": ("count" in registers) * context["count_bits"]})
         reached = Part("register", lanes, {"bits": ("compare" in registers) * levels})
         counts = Part("parity", lanes, {"luts": parities(levels)})
         masks = context["thresholds"]["masks"]
         if masks.any():
-            return held, reached, counts, *compared(masks, bits, known=0 if x.signed else bits - x.bits)
+            known, block = 0 if x.signed else bits - x.bits, context["constant_style"] == VERILOG_STYLE["bram"]
+            if not block and float((pieces(masks, bits, known) > SHORT).mean()) > 0.5:  # bits of a block RAM all differ
+                luts = alike_chains(context["thresholds"]["words"], bits, known)
+                return held, reached, counts, Part("chain_comparators", 1, {"luts": luts})
+            return held, reached, counts, *compared(masks, bits, known)
         if bits > PIECE:
-            constants = Part("constant_comparators", 1, constant_pieces(first + (1 << (bits - 1)) * x.signed, bits))
-            melted = bits <= SHORT * PIECE and "compare" not in registers  # the counts, into the logic in front
-            return held, reached, constants, *(() if melted else (counts,))
+            found = constant_pieces(first + (1 << (bits - 1)) * x.signed, bits)
+            if bits > SHORT * PIECE:
+                return held, reached, Part("chain_comparators", 1, found), counts
+            logic = Part("constant_comparators", 1, found)  # counts melt into it where they can
+            return held, reached, logic, *((counts,) if "compare" in registers else ())
         if "compare" in registers:  # a LUT each
             return held, reached, counts, Part("constant_comparator", lanes * levels, {"bits": bits})
         return held, Part("constant_comparator", lanes * context["count_bits"], {"bits": bits})

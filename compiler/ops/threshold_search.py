@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Int64, Kernel, Part, Parts, TensorType
+from .contents import different_parts
 from .hardware import VERILOG_STYLE, braces, hex_literal, memory_style, plain_integer, rom_part
 from .lanewise import by_lane
 from .timing import BLOCK_RAM_NS, LUT_NS, choice_ns, comparator_ns
@@ -92,17 +93,21 @@ class Search:
             last, rom = stage == self.bits - 1, self.rom(stage)
             masks = np.broadcast_to(varying(self.words(stage).T), lanes)
             known = 0 if x.signed else self.compare_bits - x.bits
-            parts += [*self._stored(rom, masks, by_lane=stage > 0), *compared(masks, self.compare_bits, known)]
+            parts += [
+                *self._stored(rom, self.words(stage), by_lane=stage > 0),
+                *compared(masks, self.compare_bits, known),
+            ]
             rows = (not last) + (compare(stage) in registers)  # of the bits found, and unless it is the last, of x
             held += rows * (stage + 1 + (0 if last else x.bits))
         return (*parts, Part("register", lanes, {"bits": held}))
 
-    def _stored(self, rom: Part, masks: Int64, *, by_lane: bool) -> Parts:
-        """A stage's memory on every lane, or where all read it at one place, one for all; bits that are the same in all
-        words take no room.
-        """
-        bits = np.bitwise_count(masks & ((1 << self.compare_bits) - 1)).astype(np.int64)
-        widths = Counter(bits.tolist() if by_lane else [int(bits.sum())])
+    def _stored(self, rom: Part, words: Int64, *, by_lane: bool) -> Parts:
+        """A stage's memories of words (lanes or 1, depth); all lanes read at one place unless `by_lane`."""
+        lanes = np.broadcast_to(words, (self.kernel.pe, words.shape[1]))
+        if rom.kind == "rom_lutram":
+            found = different_parts(lanes.T, self.compare_bits, apart=by_lane)
+            return (Part(rom.kind, 1, {**rom.sizes, "width": found["columns"], **found}),)
+        widths = Counter(np.bitwise_count(varying(lanes.T) & ((1 << self.compare_bits) - 1)).tolist())
         return tuple(Part(rom.kind, count, {**rom.sizes, "width": width}) for width, count in widths.items() if width)
 
     def params(self, signed: bool, folds_at: list[str], registers: frozenset[str]) -> dict[str, Any]:
@@ -141,7 +146,7 @@ def compared(masks: Int64, bits: int, known: int) -> Parts:
     found = pieces(masks, bits, known)
     short = found <= SHORT
     return (
-        Part("chain_comparators", 1, {"pieces": int(found[~short].sum())}),
+        Part("chain_comparators", 1, {"luts": 2 * int(found[~short].sum())}),
         Part("short_comparators", 1, {"count": int(short.sum()), "beyond": beyond(masks[short], bits - known)}),
     )
 

@@ -123,10 +123,37 @@ def beyond(masks: Int64, bits: int) -> int:
     return int((inputs - PIECE).clip(min=0).sum())
 
 
+def alike_chains(words: Int64, bits: int, known: int) -> int:
+    """LUTs of carry chains that compare with several constants (depth, lanes, levels): a piece of a lane that is alike
+    in all words is there once. known: upper bits in which the other number is constantly 0.
+    """
+    luts = 0
+    every = np.bitwise_or.reduce(varying(words), axis=1)
+    for lane, mask in enumerate(every.tolist()):
+        for low, width in _cuts(mask, bits, known):
+            values = words[:, lane] >> low & ((1 << width) - 1)
+            alike = np.unique(values, axis=1)
+            plain = int((alike == 0).all(axis=0).any()) + int((alike == (1 << width) - 1).all(axis=0).any())
+            luts += 2 * alike.shape[1] - plain
+    return luts
+
+
+def _cuts(mask: int, bits: int, known: int) -> list[tuple[int, int]]:
+    """Lowest bit and width of each piece, as `pieces` counts them."""
+    cuts, room, top = [], PIECE, bits
+    for bit in reversed(range(bits)):
+        cost = (mask >> bit & 1) + (bit < bits - known)
+        if cost > room:
+            cuts.append((bit + 1, top - bit - 1))
+            room, top = PIECE, bit + 1
+        room -= cost
+    return [*cuts, (0, top)]
+
+
 def constant_pieces(values: Int64, bits: int) -> dict[str, int]:
     """Comparisons of one number per row with constants (rows, levels), unsigned, of `bits` bits: what differs.
 
-    pieces: LUTs of carry chains, two for every different piece but one for 0 and for all ones. high, low: different
+    luts: of carry chains, two for every different piece but one for 0 and for all ones. high, low: different
     upper pieces and different lower ones, of comparisons that are logic. levels: how many different ones there are.
     beyond: bits of their constants, trailing zeros apart, that are more than a LUT's inputs.
     """
@@ -136,7 +163,7 @@ def constant_pieces(values: Int64, bits: int) -> dict[str, int]:
     parts = [(rows >> low & ((1 << (top - low)) - 1), top - low) for low, top in cuts]
     if len(parts) > SHORT:
         luts = sum(2 * _different(part) - _has(part, 0) - _has(part, (1 << width) - 1) for part, width in parts)
-        return {"pieces": luts}
+        return {"luts": luts}
     first = np.diff(rows, axis=1, prepend=-1) != 0
     needed = (bits - PIECE - trailing_zeros(rows, bits)).clip(min=0)
     low = _different(parts[1][0]) if len(parts) == SHORT and parts[1][1] > 1 else 0

@@ -76,7 +76,7 @@ def test_pieces_of_constants_count_what_differs(bits: int, data: st.DataObject) 
         levels += len(set(row))
         more += sum(max(0, bits - 6 - next((k for k in range(bits) if bit(v, k)), bits)) for v in set(row))
     found = constant_pieces(np.array(rows, np.int64), bits)
-    expected = {"levels": levels, "high": high, "low": low, "beyond": more} if len(cuts) == 2 else {"pieces": luts}
+    expected = {"levels": levels, "high": high, "low": low, "beyond": more} if len(cuts) == 2 else {"luts": luts}
     assert found == expected
 
 

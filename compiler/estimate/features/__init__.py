@@ -14,7 +14,7 @@ from math import ceil
 from ...errors import IntaglioError
 from ...ir import Part
 from ..resources import Resources
-from . import arithmetic, cases, choices, comparisons, memories, multipliers, sums
+from . import addends, arithmetic, cases, choices, comparisons, memories, multipliers
 from .cases import case_blocks
 from .memories import URAM_SHAPE, block_rams, different_columns
 from .multipliers import SAVINGS, dsp_slices
@@ -32,25 +32,25 @@ __all__ = [
 ]
 
 _FEATURES = (
-    arithmetic.FEATURES
+    addends.FEATURES
+    | arithmetic.FEATURES
     | cases.FEATURES
     | choices.FEATURES
     | comparisons.FEATURES
     | memories.FEATURES
     | multipliers.FEATURES
-    | sums.FEATURES
 )
 
 STORING = frozenset(
     {
-        "register", "stored_bits", "counter", "control", "handshake", "accumulator", "fifo_control", "shift_line",
+        "register", "counter", "control", "handshake", "accumulator", "fifo_control", "shift_line",
         "insertion", "rom_lutram", "rom_case", "rom_counted", "rom_bram", "ram_bram", "ram_uram", "ram_constant",
         "held_in_slices", "dsp_multiplier", "packed_dsp", "fork",
     }
 )  # fmt: skip
 """Kinds of parts that hold flip-flops (a slice may take some in); of all others the price in flip-flops is 0."""
 
-WIRED = frozenset({"register", "stored_bits"})
+WIRED = frozenset({"register", "stored_bits", "ram_constant"})
 """Kinds of parts that take no LUTs."""
 
 KINDS = tuple(_FEATURES)

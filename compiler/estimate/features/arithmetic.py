@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from math import ceil
 
+from .cases import FEATURES as CASES
 from .common import Features, Make, Sizes
-from .memories import FEATURES as MEMORIES
-from .memories import different_columns
 from .sums import Adders, Row, compress
 
 LUT_INPUTS = 6
@@ -54,6 +53,8 @@ def _rows(s: Sizes) -> Features:
     if added:
         table.append(number(s["addend"], width))
     found = compress(table, width, s["negative"], rows - 1)
+    if not gated and rows == 2 and not added:  # and the row of the sign, which is all ones
+        return {"full": found.chain}
     inputs = rows + 1 + gated + 2 * added  # of a bit of the last chain, where it comes after one full adder
     if not gated or (rows + added == 3 and inputs <= LUT_INPUTS):
         return _of_registers(found)
@@ -67,8 +68,7 @@ GATED_ENDS = 2
 
 FEATURES: dict[str, Make] = {
     "register": lambda s: {"bits": s["bits"]},
-    "stored_bits": lambda s: {"bits": different_columns(s["words"], s["width"])},
-    "rom_wires": lambda s: {"luts": MEMORIES["rom_lutram"](s)["luts"]},
+    "rom_wires": lambda s: {name: value for name, value in CASES["rom_counted"](s).items() if name != "bits"},
     "counter": lambda s: {"bits": s["bits"], "one": 1, "wraps": s.get("wraps", 0)},
     "control": lambda _: {"one": 1},
     "handshake": lambda s: {"one": 1, "inputs": s["inputs"]},

@@ -43,6 +43,10 @@ def _choice(s: Sizes) -> Features:
     return {"luts": luts + bits - s.get("fewer", 0) + along, "late": late}
 
 
+BEYOND_LUTS = 0.75
+"""LUTs of a comparison that is logic for each input beyond six, as SHORT_LUTS has it."""
+
+
 def constant_luts(bits: int) -> int:
     """Of a number with a constant."""
     if bits <= 2 * LUT_INPUTS:
@@ -51,9 +55,7 @@ def constant_luts(bits: int) -> int:
 
 
 def _constant_comparators(s: Sizes) -> Features:
-    """With several constants: different pieces of carry chains, or logic, whose share of each size was measured."""
-    if "pieces" in s:
-        return {"pieces": s["pieces"]}
+    """With several constants, no carry chains: what each size of them takes was measured."""
     return {"luts": sum(share * s[name] for name, share in LOGIC_SHARES.items())}
 
 
@@ -67,8 +69,8 @@ FEATURES: dict[str, Make] = {
     "comparator": lambda s: {"luts": comparator_luts(s["bits"])},
     "choice": _choice,
     "constant_comparator": lambda s: {"luts": constant_luts(s["bits"])},
-    "chain_comparators": lambda s: {"pieces": s["pieces"]},
-    "short_comparators": lambda s: s,
+    "chain_comparators": lambda s: {"luts": s["luts"]},
+    "short_comparators": lambda s: {"luts": s["count"] + BEYOND_LUTS * s["beyond"]},
     "constant_comparators": _constant_comparators,
     "parity": lambda s: {"luts": s["luts"]},
 }
