@@ -34,6 +34,6 @@ FEATURES: dict[str, Make] = {
     "raster_walk": lambda s: {**s, "one": 1},
 }
 """A walk is counters with adders and comparisons, priced by the bits of its numbers: of a window in a buffer of rows,
-step by step or in the order of a memory (`wraps`: bits of the address where the buffer's size is no power of two); of an
-image that shifts through a line.
+step by step or in the order of a memory (`wraps`: bits of the address, where the buffer's size is no power of two), or
+of an image that shifts through a line.
 """
