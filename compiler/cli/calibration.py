@@ -14,7 +14,6 @@ from .app import app, console, err
 from .options import BoardName, Budget, Clock, Config, Folding, Json, Latency, Rate, SourcePath, Strategy
 from .sources import compile_source, read_source
 
-
 Jobs = Annotated[int, typer.Option(min=1, help="Yosys processes side by side.")]
 CORES = os.cpu_count() or 1
 

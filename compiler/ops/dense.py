@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Part, Parts, Program, TensorType
 from .accumulate import bounds, free_labels
+from .contents import counted_parts
 from .exact import integers, magnitude_of, matmul
 from .executors import Executor, dense_executor
 from .hardware import (
@@ -28,6 +29,7 @@ from .hardware import (
     buffer_parts,
     buffer_style,
     counted_rom,
+    counter,
     distinct_lanes,
     hex_literal,
     memory_style,
@@ -138,15 +140,19 @@ class Dense(Weighted, name="dense"):
         path, word = self._datapath(kernel, x), kernel.simd * x.bits
         beats, turns = path.tiles.beats, path.turns
         parts = [*path.parts(), Part("register", 1, {"bits": word - path.idle_bits})]
-        parts += [Part("counter", 1, {"bits": width_of(count)}) for count in (beats, turns) if count > 1]
+        parts += [counter(count) for count in (beats, turns) if count > 1]
         if turns > 1:
-            parts += buffer_parts(beats, word, kernel)
+            parts += buffer_parts(beats, word, kernel, one_address=path.tiles.complete)
             parts.append(Part("mux", 1, {"inputs": 2, "bits": word}))
         if not path.tiles.complete:
             schedule = Schedule(path.tiles)
-            parts.append(counted_rom(schedule.steps, schedule.word_bits, Kernel()))
-            parts.append(Part("counter", 1, {"bits": width_of(schedule.steps)}))
-            parts.append(Part("comparator", 1, {"bits": width_of(beats)}))
+            words, bits = schedule.words()[:, None], schedule.word_bits
+            parts.append(counted_rom(schedule.steps, bits, Kernel(), lambda: counted_parts(words, bits)))
+            parts.append(counter(schedule.steps))
+            parts.append(Part("gate", 1, {"inputs": 2, "bits": width_of(schedule.steps)}))  # 0 in a reset
+            parts.append(Part("gate", 1, {"inputs": width_of(schedule.steps), "bits": 1}))  # is it the last
+            parts.append(Part("gate", 1, {"inputs": width_of(beats), "bits": 1}))
+            parts.append(Part("control", 2))  # does it read, does a sum begin
         return tuple(parts)
 
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:

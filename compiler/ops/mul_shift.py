@@ -179,9 +179,10 @@ class MulShift(Lanewise, name="mul_shift"):
     def _row(self, context: dict[str, Any], width: int) -> tuple[Parts, int]:
         """Registers of words on their way to a sum, and how many bits of them are the operands'."""
         between = len(context["registers"] & {"halves", "product"})
-        if between + 1 < SHIFT_REGISTER:
+        rows = 1 + context["twice"] + between
+        if rows < SHIFT_REGISTER:
             return (Part("register", between, {"bits": width}),), width
-        return (Part("shift_line", 1, {"width": width, "depth": between + 1}),), 0
+        return (Part("shift_line", 1, {"width": width, "depth": rows}),), 0
 
     def _slices(self, context: dict[str, Any], x: TensorType, lanes: int) -> Parts:
         """They have all registers inside, but for one of the two or more behind a memory of addends; and what adds,

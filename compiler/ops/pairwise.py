@@ -217,8 +217,11 @@ def larger(kernel: Kernel, a: TensorType, b: TensorType, out: TensorType) -> Par
         return _compared(kernel, short + -(-(long - short) // 2), bits)
     # a sign is one more of them, where the comparison itself is logic enough
     upper = [long - short, *([1] if (a.signed or b.signed) and short > PIECE // 2 else [])]
-    asked = (Part("constant_comparator", kernel.simd, {"bits": size}) for size in upper)
-    return *_compared(kernel, short, min(short, bits)), *asked
+    return (
+        Part("comparator", kernel.simd, {"bits": short}),
+        Part("mux", kernel.simd, {"inputs": 2, "bits": min(short, bits)}),
+        *(Part("constant_comparator", kernel.simd, {"bits": size}) for size in upper),
+    )
 
 
 def _compared(kernel: Kernel, bits: int, chosen: int) -> Parts:

@@ -226,7 +226,7 @@ def _synthesise(jobs: Sequence[SynthesisJob], timeout_s: float | None) -> list[d
             raise IntaglioError(f"unknown device family {job.family!r}", hint=f"one of {', '.join(FAMILIES)}")
     with TemporaryDirectory(prefix="intaglio_yosys_") as scratch_name:
         scratch = Path(scratch_name)
-        lines = _library({job.family for job in jobs})
+        lines = _settled(scratch) + _library({job.family for job in jobs})
         for index, job in enumerate(jobs):
             lines += _script(index, job, scratch)
         (scratch / "script.ys").write_text("\n".join(lines) + "\n")
@@ -258,6 +258,22 @@ def _script(index: int, job: SynthesisJob, scratch: Path) -> list[str]:
         f"{synth} -run map_ffram:edif",
         f"tee -q -o {index}.json stat -json",
     ]
+
+
+NAMES = 100_000
+"""More strings than a design has."""
+
+
+def _settled(scratch: Path) -> list[str]:
+    """Makes counts independent of what was synthesised before in the process.
+
+    Yosys sorts the operands of an addition by where their names lie in its table of strings, and which of two goes
+    into the carry chain may double its LUTs. The first design of a process fills that table upwards, later ones fill
+    the gaps downwards: filled and freed once, it is always the latter.
+    """
+    wires = "".join(f"wire w{index};\n" for index in range(NAMES))
+    (scratch / "names.v").write_text(f"module names(input clk);\n{wires}endmodule\n")
+    return ["read_verilog names.v", "design -reset", "opt_clean", "opt_clean"]
 
 
 def _library(families: set[str]) -> list[str]:

@@ -74,7 +74,8 @@ def test_columns_of_a_small_memory_repeat() -> None:
 
 SIZES = {"bits": 8, "a": 5, "b": 6, "depth": 40, "width": 9, "inputs": 5, "terms": 3, "unsigned": 1, "columns": 8}
 SIZES |= {"digits": 7, "ones": 9, "more_digits": 2, "more_ones": 3, "weights": 4, "levels": 3, "overlap": 5, "alone": 2}
-SIZES |= {"copies": 3, "block": 0}
+SIZES |= {"copies": 3, "block": 0, "along": 2, "luts": 9, "count": 3, "beyond": 4, "high": 5, "low": 4, "sides": 1}
+SIZES |= {"rows": 3, "gated": 2, "negative": 1, "signed": 1, "addend": 6, "ordered": 1}
 
 
 @pytest.mark.parametrize("kind", PART_KINDS)

@@ -162,7 +162,7 @@ def test_xnor_is_for_one_bit_only() -> None:
         parts = op.parts(kernel, kind)
         # a bit per weight, and one for each kind of spare lane
         assert Part("rom_counted", 1, {"depth": 40, "width": 3 * 4 + 2}) in parts
-        assert Part("difference_sum", 3, {"terms": 4, "width": 3, "words": 40}) in parts
+        assert Part("sum", 3, {"terms": 4, "bits": 1, "width": 3, "inputs": 2}) in parts
         assert op.program(kernel, kind).steps == op.program(Kernel(3, 4), kind).steps
     two_bits = TensorType.integer((37,), -1, 1)
     assert {k.multiplier for k in op.choices(two_bits)} == {"adders", "booth", "da4ml", "dsp2", "dsp4", "lut"}

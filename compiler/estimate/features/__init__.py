@@ -44,13 +44,15 @@ _FEATURES = (
 STORING = frozenset(
     {
         "register", "counter", "control", "handshake", "accumulator", "fifo_control", "shift_line",
-        "insertion", "rom_lutram", "rom_case", "rom_counted", "rom_bram", "ram_bram", "ram_uram", "ram_constant",
+        "insertion", "rom_lutram", "case_register", "rom_counted", "rom_bram", "ram_bram", "ram_uram", "ram_constant",
         "held_in_slices", "dsp_multiplier", "packed_dsp", "fork",
     }
 )  # fmt: skip
 """Kinds of parts that hold flip-flops (a slice may take some in); of all others the price in flip-flops is 0."""
 
-WIRED = frozenset({"register", "stored_bits", "ram_constant"})
+WIRED = frozenset(
+    {"register", "case_register", "stored_bits", "ram_constant", "dsp_multiplier", "packed_dsp", "held_in_slices"}
+)
 """Kinds of parts that take no LUTs."""
 
 KINDS = tuple(_FEATURES)

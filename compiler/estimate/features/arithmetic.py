@@ -6,7 +6,7 @@ from math import ceil
 
 from .cases import FEATURES as CASES
 from .common import Features, Make, Sizes
-from .sums import Adders, Row, compress
+from .sums import Row, compress
 
 LUT_INPUTS = 6
 
@@ -28,15 +28,11 @@ def _clip(s: Sizes) -> Features:
 
 
 def _word_sum(s: Sizes) -> Features:
-    """The sum of words from registers, signed or not."""
-    return _of_registers(compress([number(s["bits"], s["width"], signed=bool(s["signed"]))] * s["terms"], s["width"]))
-
-
-def _of_registers(cells: Adders) -> dict[str, float]:
-    """A bit of the last chain adds two full adders' outputs in one LUT, and needs one of them besides: no more LUTs
-    than those full adders have.
+    """The sum of words from registers, signed or not. A bit of the last chain adds two full adders' outputs in one LUT,
+    and needs one of them besides: no more LUTs than those full adders have.
     """
-    return {"full": cells.first + cells.full, "half": cells.half, "chain": cells.chain}
+    found = compress([number(s["bits"], s["width"], signed=bool(s["signed"]))] * s["terms"], s["width"])
+    return {"luts": 2 * (found.first + found.full) + found.chain, "half": found.half}
 
 
 def _rows(s: Sizes) -> Features:
@@ -48,19 +44,23 @@ def _rows(s: Sizes) -> Features:
     if not rows:
         return {}
     if gated == rows <= 2 and not added:
-        return {"gates": rows * bits}
+        return {"luts": rows * bits}
     table = [number(s["bits"], width, at, signed=bool(s["signed"])) for at in range(rows)]
     if added:
         table.append(number(s["addend"], width))
     found = compress(table, width, s["negative"], rows - 1)
-    if not gated and rows == 2 and not added:  # and the row of the sign, which is all ones
-        return {"full": found.chain}
+    full = found.first + found.full
+    if not gated:  # a sum of two has a third row: that of the sign, which is all ones
+        return {"luts": 2 * full + found.chain * (1 + (rows == 2 and not added)), "half": found.half}
     inputs = rows + 1 + gated + 2 * added  # of a bit of the last chain, where it comes after one full adder
-    if not gated or (rows + added == 3 and inputs <= LUT_INPUTS):
-        return _of_registers(found)
-    gates = bits * (rows == 1) + GATED_ENDS
-    return {"full": found.first + found.full, "half": found.half, "last": found.chain + found.last, "gates": gates}
+    if len(table) == FULL_ADDER and inputs <= LUT_INPUTS:
+        return {"luts": 2 * full, "half": found.half}
+    last = (found.chain + found.last) * (1 if len(table) == FULL_ADDER else 2)
+    return {"luts": 2 * full + last + bits * (rows == 1) + GATED_ENDS, "half": found.half}
 
+
+FULL_ADDER = 3
+"""What it adds. Behind one of gates, a bit of a chain takes a LUT; behind several it takes both summands from LUTs."""
 
 GATED_ENDS = 2
 """Gates that are no part of an adder: the lowest bit of a product, and its highest."""

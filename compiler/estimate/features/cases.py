@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from .common import Features, Make, Sizes
 from .memories import FEATURES as MEMORIES
-from .memories import LITERALS, block_rams, blocks_of, different_columns
+from .memories import LITERALS, block_rams, different_columns
 
-ONE_LUT, BLOCK = 32, 16
-"""Words of a column that one LUT holds; of longer columns, words that a LUT holds."""
-
-MANY_BITS = 880
-"""Bits of a memory from which on columns have so much in common: in a small one most LUTs stay large."""
+ONE_LUT = 32
+"""Words of a column that one LUT holds."""
 
 BITS_OF_A_LUT = 64
 
@@ -20,17 +17,15 @@ LUTS_OF_A_BLOCK = 258
 
 def _rom_counted(s: Sizes) -> Features:
     """Where bits of the address go into a carry chain, too, Yosys (abc9) does not read 64 words with a LUT6, as it does
-    otherwise, but builds columns of smaller LUTs and shares these: about one for every 16 words.
+    otherwise, but with LUT5, and one more for each choice between two of these.
 
-    columns: those that are neither constant nor equal to another, if known; pieces: LUTs, if what they hold is known.
-    Their word is read into a register.
+    columns: those that are neither constant nor equal to another; pieces: LUTs of these and of choices, where they are
+    known (ops/contents.py). The word is read into a register.
     """
     depth = s["depth"]
     columns = s.get("columns", different_columns(depth, s["width"]))
     if depth > ONE_LUT:
-        shared = min(1.0, depth * columns / MANY_BITS)
-        small, large = columns * depth / BLOCK, columns * sum(blocks_of(depth))
-        return {"blocks": s.get("pieces", shared * small + (1 - shared) * large), "bits": columns}
+        return {"pieces": s.get("pieces", columns * 2 * depth / ONE_LUT), "bits": columns}
     return {"luts": columns * LITERALS.get(depth, 1.0), "bits": columns}
 
 
@@ -41,7 +36,14 @@ def case_blocks(depth: int, columns: int) -> float:
 
 
 def _rom_case(s: Sizes) -> Features:
-    return {} if case_blocks(s["depth"], s["columns"]) else MEMORIES["rom_lutram"](s)
+    if case_blocks(s["depth"], s["columns"]):
+        return {}
+    found = MEMORIES["rom_lutram"](s)
+    return {"luts" if s["depth"] <= ONE_LUT else "more_luts": found["luts"], "choices": found["choices"]}
 
 
-FEATURES: dict[str, Make] = {"rom_counted": _rom_counted, "rom_case": _rom_case}
+FEATURES: dict[str, Make] = {
+    "rom_counted": _rom_counted,
+    "rom_case": _rom_case,
+    "case_register": lambda s: {"bits": 0 if case_blocks(s["depth"], s["columns"]) else s["columns"]},
+}

@@ -48,10 +48,7 @@ FEATURES: dict[str, Make] = {
     "graph_adders": lambda s: {"overlap": s["overlap"], "alone": s["alone"]},
 }
 
-CHOSEN_SUMS = "sum", "product_sum", "digit_sum", "sign_sum", "difference_sum"
-"""Sums whose inputs may be chosen among few constants."""
-
-SAVINGS = frozenset({"held_in_slices.bits", *(f"{kind}.few" for kind in CHOSEN_SUMS)})
+SAVINGS = frozenset({"held_in_slices.bits", "sum.few", "sum.few_digits"})
 """Features whose price may be negative: a DSP slice takes in registers that stand in front of it; what is chosen among
 few constants is simpler than what may be anything.
 """

@@ -12,10 +12,7 @@ and 1 (a signed factor's top bit counts negative). That 1 is a lone bit, and may
 
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
-
-from .common import Features, Make, Sizes
 
 
 class Row(NamedTuple):
@@ -38,6 +35,11 @@ class Adders(NamedTuple):
     chain: int
     last: int = 0
 
+    @property
+    def adders(self) -> int:
+        """Of three bits, or of two."""
+        return self.first + self.full + self.half
+
 
 def number(bits: int, width: int, shift: int = 0) -> Row:
     """A signed number of so many bits."""
@@ -54,7 +56,8 @@ def product(long: int, short: int, unsigned_long: bool, unsigned_short: bool, wi
 
 def compress(rows: list[Row], width: int, lone: int = 0, column: int = 0) -> Adders:
     """What adds these rows, and as many `lone` bits as this, all of one column."""
-    rows, carries = _with_lone_bits(rows, lone, column)
+    if lone:
+        rows = [*rows, *lone_rows(len(rows), lone, column)]
     every, first, full, half = _columns(0, width), -1, 0, 0
     while len(rows) > 2:
         made = []
@@ -65,10 +68,7 @@ def compress(rows: list[Row], width: int, lone: int = 0, column: int = 0) -> Add
             two = a.live & b.live | a.live & c.live | b.live & c.live
             full += (three & different).bit_count()
             half += ((two & ~three) & different).bit_count()
-            carry = two << 1 & every
-            if carries:
-                carry, carries = carry | 1, carries - 1
-            made += [Row(a.live | b.live | c.live, alike), Row(carry, min(alike + 1, width))]
+            made += [Row(a.live | b.live | c.live, alike), Row(two << 1 & every, min(alike + 1, width))]
         first = full if first < 0 else first
         rows = made + rows[len(rows) // 3 * 3 :]
     if len(rows) < 2:
@@ -83,89 +83,19 @@ FREE_COLUMNS = 5
 """Lone bits of higher columns are addends: as carries they would have to enter too often."""
 
 
-def _with_lone_bits(rows: list[Row], lone: int, column: int) -> tuple[list[Row], int]:
-    """The rows with those that hold lone bits, and how often one of these bits enters as a carry instead.
+def lone_rows(rows: int, lone: int, column: int) -> list[Row]:
+    """The rows that hold lone bits, as far as these do not enter as carries, where they cost nothing.
 
     Each row beyond the first lets a carry in; a bit of column i enters 2^i times. They enter while their column is the
     deepest, as rows are taken off the columns one by one.
     """
-    others, own, taken, entered = len(rows), len(rows) + lone, 0, 0
+    others, own, taken, entered = rows, rows + lone, 0, 0
     while others or own:
         taken, others, own = taken + 1, max(others - 1, 0), max(own - 1, 0)
         while column < FREE_COLUMNS and own > others and entered + (1 << column) < taken:
             entered, own = entered + (1 << column), own - 1
-    return [*rows, *[Row(1 << column, column + 2)] * (taken - len(rows))], entered
+    return [Row(1 << column, column + 2)] * (taken - rows)
 
 
 def _columns(low: int, high: int) -> int:
     return ((1 << high) - (1 << low)) if high > low else 0
-
-
-# ---- parts ---------------------------------------------------------------------------------------------------------
-# terms: how many numbers; width: bits of their sum. What the numbers are, the kind of part says.
-
-
-@cache
-def numbers(terms: int, bits: int, width: int) -> Adders:
-    """Signed numbers, from registers."""
-    return compress([number(bits, width)] * terms, width)
-
-
-@cache
-def products(terms: int, a: int, b: int, unsigned: int, width: int) -> Adders:
-    """Products of a signed factor of `b` bits and one of `a` bits, signed or not."""
-    a += unsigned
-    long, short = max(a, b), min(a, b)
-    rows = product(long, short, bool(unsigned) and a >= b, bool(unsigned) and a < b, width)
-    return compress(rows * terms, width, 0 if unsigned and a < b else terms, short - 1)
-
-
-@cache
-def digits(terms: int, bits: int, count: int, width: int) -> Adders:
-    """Numbers of `count` signed digits in radix 4, each of `bits` bits."""
-    return compress([number(bits, width, 2 * digit) for digit in range(count)] * terms, width)
-
-
-def _cells(found: Adders, s: Sizes) -> dict[str, float]:
-    """few: adders whose inputs are chosen among few `words`, by how often bits of so few are constant or alike."""
-    adders = found.first + found.full + found.half
-    return dict(found._asdict()) | {"few": adders * 2.0 ** (2 - s["words"]) if "words" in s else 0.0}
-
-
-def _sum(s: Sizes) -> Features:
-    return _cells(numbers(s["terms"], s["bits"], s["width"]), s)
-
-
-def _product_sum(s: Sizes) -> Features:
-    return _cells(products(s["terms"], s["a"], s["b"], s["unsigned"], s["width"]), s)
-
-
-def _digit_sum(s: Sizes) -> Features:
-    """A LUT chooses each bit of a digit, but for its sign."""
-    cells = _cells(digits(s["terms"], s["bits"], s["digits"], s["width"]), s)
-    return cells | {"chosen": s["terms"] * s["digits"] * (s["bits"] - 1)}
-
-
-def _sign_sum(s: Sizes) -> Features:
-    """Of numbers that are complemented or not: LUTs of adders do that for some, those of a chain from one side only."""
-    terms, bits = s["terms"], s["bits"]
-    cells = _cells(numbers(terms, bits, s["width"]), s)
-    return cells | {"alone": bits if terms < ADDENDS else 0, "signs": bits * terms if terms >= ADDENDS else 0}
-
-
-ADDENDS = 3
-"""Of a full adder."""
-
-
-def _difference_sum(s: Sizes) -> Features:
-    """Of bits, each of which says whether two others differ."""
-    return _cells(numbers(s["terms"], 1, s["width"]), s)
-
-
-FEATURES: dict[str, Make] = {
-    "sum": _sum,
-    "product_sum": _product_sum,
-    "digit_sum": _digit_sum,
-    "sign_sum": _sign_sum,
-    "difference_sum": _difference_sum,
-}

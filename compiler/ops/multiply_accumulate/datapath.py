@@ -21,6 +21,7 @@ from ..hardware import (
     VERILOG_STYLE,
     braces,
     counted_rom,
+    counter,
     folds,
     hex_literal,
     memory_style,
@@ -256,12 +257,12 @@ class Datapath:
             *form.accumulator(self),
         ]
         if not self.constant:
-            parts.append(Part("counter", 1, {"bits": width_of(self.depth)}))
+            parts.append(counter(self.depth))
         if self.beats > 1:
             parts.append(delay_line(self.delay + 1, 2))  # first and last of a sum
         if self.turns > 1 and (begin := starts(form, layer, pe, self.bias_bits))["columns"]:
             parts.append(delay_line(self.delay, width_of(self.turns)))
-            parts.append(Part("rom_case", 1, begin))
+            parts += [Part("rom_case", 1, begin), Part("case_register", 1, begin)]
         return tuple(parts)
 
     @property

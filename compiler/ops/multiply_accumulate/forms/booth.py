@@ -72,13 +72,14 @@ class Booth(Form):
         """
         layer = datapath.layer
         if layer.all_ones:
-            return (Part("sign_sum", sums, {"terms": terms, "bits": layer.operand_bits, "width": width, **choice}),)
+            return (Part("sum", sums, {"terms": terms, "bits": layer.operand_bits, "width": width, "inputs": 2}),)
         number, product = digit_count(layer), self.term_bits(layer)
-        digit = {"bits": layer.operand_bits + 1, "digits": number, **choice}
+        unsigned = int(layer.operand_bits > layer.x.bits)
+        digit = {"booth": 1, "a": layer.x.bits, "b": layer.weight_bits, "unsigned": unsigned, **choice}
         if terms == 1 or number == 1 or layer.weight_bits % 2 == 0:
-            return (Part("digit_sum", sums, {"terms": terms, "width": width, **digit}),)
+            return (Part("sum", sums, {"terms": terms, "width": width, **digit}),)
         return (
-            Part("digit_sum", sums * terms, {"terms": 1, "width": product, **digit}),
+            Part("sum", sums * terms, {"terms": 1, "width": product, **digit}),
             Part("sum", sums, {"terms": terms, "bits": product, "width": width, **choice}),
         )
 

@@ -40,7 +40,7 @@ class Lut(Form):
         layer = datapath.layer
         unsigned = int(layer.operand_bits > layer.x.bits)
         factors = {"a": layer.x.bits, "b": layer.weight_bits, "unsigned": unsigned}
-        return (Part("product_sum", sums, {"terms": terms, **factors, "width": width, **choice}),)
+        return (Part("sum", sums, {"terms": terms, **factors, "width": width, **choice}),)
 
 
 NARROW = 3

@@ -137,7 +137,7 @@ class PackedDsp(Form):
             return (Part("packed_dsp", count, {"a": packed, "b": layer.x.bits}),)
         width = layer.weight_bits + (layer.x.bits if layer.x.bits > 1 else 0)
         sizes = {"terms": 1, "a": layer.weight_bits, "b": layer.x.bits, "unsigned": 0, "width": width}
-        return Part("product_sum", fields * count, sizes), Part("register", fields * count, {"bits": width})
+        return Part("sum", fields * count, sizes), Part("register", fields * count, {"bits": width})
 
     def accumulator(self, datapath: Datapath) -> Parts:
         """Where the bits of the output allow, the sum of the values is taken off in the same go."""
@@ -149,5 +149,4 @@ class PackedDsp(Form):
         difference = Part("sum", kernel.pe, {"terms": 2, "bits": bits, "width": bits})
         if datapath.beats == 1:
             return difference, Part("sum", kernel.pe, {"terms": 2, "bits": bits, "width": out})
-        choice = Part("mux", kernel.pe, {"inputs": 2, "bits": out})
-        return difference, choice, Part("accumulator", kernel.pe, {"bits": out})
+        return difference, Part("accumulator", kernel.pe, {"bits": out})

@@ -63,7 +63,7 @@ class Xnor(Form):
         return constant_layer(datapath.layer, datapath.kernel.stages, 1, datapath.start, differences=True)
 
     def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
-        return (Part("difference_sum", sums, {"terms": terms, "width": width, **choice}),)
+        return (Part("sum", sums, {"terms": terms, "bits": 1, "width": width, "inputs": 2}),)
 
 
 def fits(layer: MacLayer) -> bool:
