@@ -124,23 +124,20 @@ def of_digits(terms: int, x: int, weight: int, unsigned: int, width: int) -> int
 def _sum(s: Sizes) -> Features:
     """The sum, of `width` bits, of so many `terms`: products of factors of `a` and `b` bits, by Booth's digits or not;
     or numbers of `bits`, each bit of so many `inputs`.
-
-    words: among how many constants one of two operands is chosen. Bits of few are often constant or alike.
     """
-    terms, width, few = s["terms"], s["width"], 2.0 ** (2 - s["words"]) if "words" in s else 0.0
+    terms, width = s["terms"], s["width"]
     if "booth" in s:
         found = of_digits(terms, s["a"], s["b"], s["unsigned"], width)
-        return {"digits" if terms > 1 else "digits_alone": found, "few_digits": few * found}
+        return {"digits" if terms > 1 else "digits_alone": found}
     inputs = s.get("inputs", REGISTER)
     cells = (
         of_products(terms, s["a"], s["b"], s["unsigned"], width)
         if "a" in s
         else of_numbers(terms, s["bits"], width, inputs)
     )
-    scarce = {"few": few * cells.luts}
     if "a" in s or (inputs > REGISTER and s["bits"] > 1):
-        return {"gated": cells.luts, "gated_adders": cells.adders, **scarce}
-    return {"gated_bits" if inputs > REGISTER else "registered": cells.luts, **scarce}
+        return {"gated": cells.luts, "gated_adders": cells.adders}
+    return {"gated_bits" if inputs > REGISTER else "registered": cells.luts}
 
 
 FEATURES: dict[str, Make] = {"sum": _sum}

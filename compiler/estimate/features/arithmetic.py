@@ -73,7 +73,6 @@ FEATURES: dict[str, Make] = {
     "control": lambda _: {"one": 1},
     "handshake": lambda s: {"one": 1, "inputs": s["inputs"]},
     "adder": _adder,
-    "tree_adder": lambda s: {"bits": s["bits"]},
     "accumulator": lambda s: {"bits": s["bits"]},
     "mask": lambda s: {"bits": s["bits"]},
     "mux": lambda s: {"cells": s["bits"] * max(1, ceil((s["inputs"] - 1) / 3)) if s["inputs"] > 1 else 0},

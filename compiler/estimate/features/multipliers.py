@@ -40,7 +40,6 @@ def _dsp_multiplier(s: Sizes) -> Features:
 
 
 FEATURES: dict[str, Make] = {
-    "lut_multiplier": _multiplier,
     "dsp_multiplier": _dsp_multiplier,
     "held_in_slices": lambda s: {"bits": s["bits"]},
     "packed_dsp": lambda _: {"one": 1},
@@ -48,7 +47,5 @@ FEATURES: dict[str, Make] = {
     "graph_adders": lambda s: {"overlap": s["overlap"], "alone": s["alone"]},
 }
 
-SAVINGS = frozenset({"held_in_slices.bits", "sum.few", "sum.few_digits"})
-"""Features whose price may be negative: a DSP slice takes in registers that stand in front of it; what is chosen among
-few constants is simpler than what may be anything.
-"""
+SAVINGS = frozenset({"held_in_slices.bits"})
+"""Features whose price may be negative: a DSP slice takes in registers that stand in front of it."""
