@@ -9,7 +9,7 @@ import pytest
 from intaglio.errors import IntaglioError
 from intaglio.estimate.board import load_board
 from intaglio.estimate.features import KINDS as PART_KINDS
-from intaglio.estimate.features import different_columns, dsp_slices, features
+from intaglio.estimate.features import different_columns, dsp_slices
 from intaglio.estimate.prices import Prices, load_prices
 from intaglio.estimate.resources import KINDS, Estimate, Resources, estimate, fits, price
 from intaglio.ir import Graph, Kernel, Node, Part, TensorType
