@@ -179,14 +179,3 @@ def buffer_parts(depth: int, width: int, kernel: Kernel, *, one_address: bool = 
 def beat_steps(beats: int, every: int = 1, start: int = 0) -> Int64:
     """Step numbers start, start+every, … of `beats` beats."""
     return np.arange(beats, dtype=np.int64) * every + start
-
-
-def chosen_among(parts: Iterable[Part]) -> dict[str, int]:
-    """`words`: among how many constants the memory of these parts chooses; nothing if a block RAM hides them.
-
-    Logic behind a small LUT memory is simpler than its widths say: what it reads are functions of a few address bits.
-    """
-    kinds = {part.kind: part for part in parts}
-    if "rom_bram" in kinds:
-        return {}
-    return {"words": kinds["rom_lutram"]["depth"] if "rom_lutram" in kinds else 1}

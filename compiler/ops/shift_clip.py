@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from ..ir import Int64, Part, Parts, TensorType
 from .elements import element_params, value_bits
 from .hardware import hex_literal, signed_holding
@@ -96,12 +94,3 @@ def operand_params(x: TensorType) -> dict[str, Any]:
         "operand_bits": value_bits(x) + (0 if x.signed else 1),
         "extend": element["rtl"] if x.signed else f"{{1'b0, {element['rtl']}}}",
     }
-
-
-def clip_in_place(shifted: Any, low: int, high: int, bounds: Bounds) -> Any:
-    """np.clip in place, each side only where the bounds let it bite."""
-    if bounds[0] < low:
-        np.maximum(shifted, low, out=shifted)
-    if bounds[1] > high:
-        np.minimum(shifted, high, out=shifted)
-    return shifted

@@ -50,9 +50,7 @@ STORING = frozenset(
 )  # fmt: skip
 """Kinds of parts that hold flip-flops (a slice may take some in); of all others the price in flip-flops is 0."""
 
-WIRED = frozenset(
-    {"register", "case_register", "stored_bits", "ram_constant", "dsp_multiplier", "packed_dsp", "held_in_slices"}
-)
+WIRED = frozenset({"register", "case_register", "ram_constant", "dsp_multiplier", "packed_dsp", "held_in_slices"})
 """Kinds of parts that take no LUTs."""
 
 KINDS = tuple(_FEATURES)

@@ -15,10 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .common import Features, Make, Sizes
+from .common import LUT_INPUTS, Features, Make, Sizes
 from .sums import Row, compress, lone_rows, number, product
-
-LUT_INPUTS = 6
 
 REGISTER, GATE = 1, 2
 """Inputs of a bit that comes from a register, and of one that is a gate of two of them."""

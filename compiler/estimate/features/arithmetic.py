@@ -5,21 +5,8 @@ from __future__ import annotations
 from math import ceil
 
 from .cases import FEATURES as CASES
-from .common import Features, Make, Sizes
-from .sums import Row, compress
-
-LUT_INPUTS = 6
-
-
-def number(bits: int, width: int, shift: int = 0, *, signed: bool = True) -> Row:
-    """A number of so many bits: its sign is repeated to the width of the sum, or zeros are."""
-    end = min(shift + bits, width)
-    return Row(((1 << (width if signed else end)) - 1) >> shift << shift, end)
-
-
-def _adder(s: Sizes) -> Features:
-    """A bit whose addend is constant needs no LUT before its carry; of few `words`, some bits are equal in all."""
-    return {"bits": s["bits"] * (1 - 2.0 ** (1 - s["words"]) if "words" in s else 1.0)}
+from .common import LUT_INPUTS, Features, Make, Sizes
+from .sums import compress, number
 
 
 def _clip(s: Sizes) -> Features:
@@ -72,7 +59,7 @@ FEATURES: dict[str, Make] = {
     "counter": lambda s: {"bits": s["bits"], "one": 1, "wraps": s.get("wraps", 0)},
     "control": lambda _: {"one": 1},
     "handshake": lambda s: {"one": 1, "inputs": s["inputs"]},
-    "adder": _adder,
+    "adder": lambda s: {"bits": s["bits"]},
     "accumulator": lambda s: {"bits": s["bits"]},
     "mask": lambda s: {"bits": s["bits"]},
     "mux": lambda s: {"cells": s["bits"] * max(1, ceil((s["inputs"] - 1) / 3)) if s["inputs"] > 1 else 0},

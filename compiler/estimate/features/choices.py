@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from .common import Features, Make, Sizes
-
-LUT_INPUTS = 6
+from .common import LUT_INPUTS, Features, Make, Sizes
 
 
 def luts_of(inputs: int) -> int:

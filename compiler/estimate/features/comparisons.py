@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from math import ceil
 
-from .common import Features, Make, Sizes
-
-LUT_INPUTS = 6
+from .common import LUT_INPUTS, Features, Make, Sizes
 
 SHORT_LUTS = (0, 1, 1, 1, 3, 5, 5)
 """Of comparisons of two numbers of 0, 1, … bits that are logic, as measured."""

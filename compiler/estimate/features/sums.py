@@ -41,9 +41,10 @@ class Adders(NamedTuple):
         return self.first + self.full + self.half
 
 
-def number(bits: int, width: int, shift: int = 0) -> Row:
-    """A signed number of so many bits."""
-    return Row(_columns(shift, width), min(shift + bits, width))
+def number(bits: int, width: int, shift: int = 0, *, signed: bool = True) -> Row:
+    """A number of so many bits: its sign is repeated to the width of the sum, or zeros are."""
+    end = min(shift + bits, width)
+    return Row(_columns(shift, width if signed else end), end)
 
 
 def product(long: int, short: int, unsigned_long: bool, unsigned_short: bool, width: int) -> list[Row]:

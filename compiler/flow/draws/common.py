@@ -46,16 +46,6 @@ def weights(rng: np.random.Generator, shape: tuple[int, ...], bits: int) -> np.n
     return np.clip(np.rint(rng.normal(0, max(0.7, high / 2.2), size=shape)), -high - (bits > 1), high).astype(np.int64)
 
 
-def kernel_of(rng: np.random.Generator, outputs: int, inputs: int, product_bits: int, index: int) -> Kernel:
-    """Folds whose multipliers take a few hundred LUTs at most; every fifth is built of DSPs, every seventh in BRAM."""
-    multiplier = "dsp" if index % 5 == 4 else "lut"
-    most = 16 if multiplier == "dsp" else max(1, 700 // (2 * product_bits))
-    pe = min(outputs, sized(rng, 1, min(12, most)))
-    simd = min(inputs, sized(rng, 1, max(1, most // pe)))
-    memory = ("auto", "lutram", "auto", "bram")[between(rng, 0, 3)]
-    return Kernel(pe=pe, simd=simd, memory=memory, multiplier=multiplier, stages=stages_of(rng, simd))
-
-
 def stages_of(rng: np.random.Generator, terms: int) -> int:
     """Registers in an adder tree."""
     return min(between(rng, 1, 3), (terms - 1).bit_length() + 1)

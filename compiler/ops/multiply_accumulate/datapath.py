@@ -247,11 +247,10 @@ class Datapath:
         ]
         if self.constant and (unrolled := form.unrolled(self)) is not None:
             return (*parts, *unrolled)
-        words = {"words": self.depth} if self.memory == "lutram" else {}
         parts += [
             Part("register", pe, {"bits": out}),  # the result
             *self._weight_memory(),
-            *self._sums(words),
+            *self._sums(),
             *form.beside(self),
             *form.registers(self),
             *form.accumulator(self),
@@ -285,13 +284,13 @@ class Datapath:
             return lambda: {"columns": self.word_width - self.kernel.pe * self.kernel.simd * (bits - varying)}
         return None
 
-    def _sums(self, choice: dict[str, int]) -> Iterator[Part]:
+    def _sums(self) -> Iterator[Part]:
         """Products and adder trees, from register to register."""
         layer, form, pe = self.layer, self.form, self.kernel.pe
         for sums, terms, bottom, top in segments(self.kernel.simd, self.kernel.stages):
             if bottom == 0:
                 width = min(form.term_bits(layer) + top, layer.out.bits)
-                yield from form.summed(self, pe * sums, terms, width, choice)
+                yield from form.summed(self, pe * sums, terms, width)
             elif terms > 1:
                 bits = form.live_term_bits(layer)
                 width = min(bits + top, layer.out.bits)

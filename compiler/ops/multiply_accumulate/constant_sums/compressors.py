@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ....ir import Array, Int64
-from .rows import ABSENT, GATE, LUT_INPUTS, Rows, cells, constant_of
+from ...timing import LUT_INPUTS
+from .rows import ABSENT, GATE, Rows, cells, constant_of
 
 NEAR = 2
 """The last rows of full adders: their carries are part of the LUTs of the adder behind them."""

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 
 from ....ir import Array, Int64
+from ...timing import LUT_INPUTS
 from .merging import Addends
 from .signals import NEGATIVE, PRODUCT, REGISTER, SUM, WIRE, Signals, Terms, bit_length
 from .widths import Widths
@@ -159,8 +160,6 @@ class Net:
         found = np.unique(addends.sum)
         return found[~self.logic[found] | apart[found]]
 
-
-LUT_INPUTS = 6
 
 SHORTEST_CHAIN = 3
 """Bits of a sum that Yosys builds of carry chains."""

@@ -100,11 +100,8 @@ class Form:
         """Registers that `terms` products and their adder tree need at a clock (ops/timing.py)."""
         return registers(self.multiply_ns(layer) + tree_ns(terms, self.term_bits(layer)), clock_mhz)
 
-    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
-        """So many sums of `terms` products each, of `width` bits, without a register between factors and sums.
-
-        choice: `words`, among how many constants a small memory chooses.
-        """
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int) -> Parts:
+        """So many sums of `terms` products each, of `width` bits, without a register between factors and sums."""
         raise NotImplementedError
 
     def beside(self, datapath: Datapath) -> Parts:

@@ -33,11 +33,11 @@ class Dsp(Lut):
     def in_slices(self, layer: MacLayer) -> bool:
         return self.term_bits(layer) >= DSP_WIDTH
 
-    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int) -> Parts:
         """Slices add, too: everything up to the first registers."""
         layer = datapath.layer
         if not self.in_slices(layer):
-            return super().summed(datapath, sums, terms, width, choice)
+            return super().summed(datapath, sums, terms, width)
         return (Part("dsp_multiplier", sums * terms, {"a": layer.operand_bits, "b": layer.weight_bits}),)
 
     def beside(self, datapath: Datapath) -> Parts:

@@ -36,11 +36,11 @@ class Lut(Form):
         layer = datapath.layer
         return constant_layer(layer, datapath.kernel.stages, self.term_bits(layer), datapath.start)
 
-    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int) -> Parts:
         layer = datapath.layer
         unsigned = int(layer.operand_bits > layer.x.bits)
         factors = {"a": layer.x.bits, "b": layer.weight_bits, "unsigned": unsigned}
-        return (Part("sum", sums, {"terms": terms, **factors, "width": width, **choice}),)
+        return (Part("sum", sums, {"terms": terms, **factors, "width": width}),)
 
 
 NARROW = 3

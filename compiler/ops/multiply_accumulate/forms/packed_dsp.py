@@ -97,7 +97,7 @@ class PackedDsp(Form):
         """Are so many products of one input worth a slice to Yosys?"""
         return layer.x.bits > 1 and fields * (layer.weight_bits + layer.x.bits) >= DSP_WIDTH
 
-    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int) -> Parts:
         """Of products that are in registers, those of slices or others."""
         if terms == 1:
             return ()

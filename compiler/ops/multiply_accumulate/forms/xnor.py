@@ -62,7 +62,7 @@ class Xnor(Form):
     def _constants(self, datapath: Datapath) -> ConstantLayer:
         return constant_layer(datapath.layer, datapath.kernel.stages, 1, datapath.start, differences=True)
 
-    def summed(self, datapath: Datapath, sums: int, terms: int, width: int, choice: dict[str, int]) -> Parts:
+    def summed(self, datapath: Datapath, sums: int, terms: int, width: int) -> Parts:
         return (Part("sum", sums, {"terms": terms, "bits": 1, "width": width, "inputs": 2}),)
 
 

@@ -1,18 +1,16 @@
-"""Bits, indices, Huffman codes and bit operations, counted by hand."""
+"""Bits, indices and Huffman codes, counted by hand."""
 
 from __future__ import annotations
 
 from math import log2
 
 import numpy as np
-import pytest
 import torch
 from compress_networks import batches_of, mlp_network, residual_network
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.compress import PreparedModel, Recipe
-from intaglio.compress.costs import bops, density, feature_map_bits, rate, storage
-from intaglio.compress.costs.bits import fillers_of, huffman_bits
+from intaglio.compress.storage import fillers_of, huffman_bits, rate, storage
 
 
 def fillers_by_hand(mask: list[bool], bits: int) -> int:
@@ -66,9 +64,6 @@ def test_channels_that_are_gone_take_no_bits() -> None:
     rows = {row.name: row for row in storage(model)}
     assert {name: row.kept for name, row in rows.items()} == {"stem": 36, "a": 108, "b": 108, "fc": 6}
     assert all(row.with_indices == row.without_indices == 4 * row.kept for row in rows.values())
-    maps = 36 * 2 * 8 + 4 * (36 * 2 + 36 * 6 + 36 * 2 + 36 * 2 + 36 * 2 + 2)
-    assert feature_map_bits(model) == maps
-    assert density(model, 0.5) == pytest.approx(50 / ((4 * 258 + maps) / 1e6))
 
 
 def test_clusters_carry_their_table_and_the_rate_is_huffmans() -> None:
@@ -77,15 +72,3 @@ def test_clusters_carry_their_table_and_the_rate_is_huffmans() -> None:
     assert [row.codebook for row in storage(model)] == [32, 32, 32]
     graph = model.freeze().frozen_graph()
     assert rate(model) == sum(huffman_bits(graph.by_name[name].op.weight) for name in ("h1", "h2", "fc"))
-
-
-def test_bops_are_hawks() -> None:
-    model = PreparedModel(mlp_network(act_bits=5), Recipe(structure="element", weight_bits=3, act_bits=5))
-    mask = torch.ones(48)
-    mask[:12] = 0
-    model.set_mask("h2", mask)
-    found = bops(model)
-    assert found["h1"] == pytest.approx(40 * (8 * 3 + 8 + 3 + log2(5)))
-    assert found["h2"] == pytest.approx(48 * (0.75 * 5 * 3 + 5 + 3 + log2(8)))
-    conv = PreparedModel(residual_network(), Recipe())
-    assert bops(conv)["a"] == pytest.approx(36 * 216 * (4 * 4 + 4 + 4 + log2(36)))

@@ -1,8 +1,9 @@
-"""Bits of storage: weights with and without the indices that say where they are, codebooks, feature maps.
+"""Bits of storage: weights with and without the indices that say where they are, codebooks, Huffman codes.
 
 Relative indices as in deep compression: each weight that stays carries its distance from the last one in a fixed
 number of bits, and where a gap is too long for that, a zero is stored in between. The literature's large numbers leave
-indices out; both are counted here.
+indices out; both are counted here. Bit operations, feature maps and density are those of the lowered network
+(estimate/figures.py).
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ...ops.source import Quantise
-from ..freeze import codes_of
+from .freeze import codes_of
 
 if TYPE_CHECKING:
-    from ..model import PreparedModel
+    from .model import PreparedModel
 
 FLOAT_BITS = 32
 GRID_BITS = 8
@@ -118,23 +118,3 @@ def huffman_bits(codes: Codes) -> int:
 def rate(model: PreparedModel) -> int:
     """Huffman bits of all weights of a frozen model, zeros included: rate-distortion's rate."""
     return sum(huffman_bits(codes_of(model, name)) for name in model.macs)
-
-
-def feature_map_bits(model: PreparedModel) -> int:
-    """Bits of all quantised tensors of one input, without the channels that are gone."""
-    total = 0
-    for node in model.graph.nodes:
-        if isinstance(node.op, Quantise):
-            shape = model.graph.types[node.name].shape
-            pixels = int(np.prod(shape[:-1]))
-            total += pixels * int(model.mask_of(node.name).sum()) * model.quantiser(node.name).bits
-    return total
-
-
-def density(model: PreparedModel, accuracy: float) -> float:
-    """Percent of accuracy per megabit of weights (dense ones: no indices) and feature maps (Zhang, Colbert, Das).
-
-    It rewards tiny bad networks: compare it only among those above a floor of accuracy.
-    """
-    bits = sum(row.without_indices for row in storage(model)) + feature_map_bits(model)
-    return 100 * accuracy / (bits / 1e6)
