@@ -291,3 +291,40 @@ def test_an_unsupported_layer_stops_compile_with_its_line(run, tmp_path: Path) -
     assert "reflect" in answer.err
     assert "sqrt" in answer.err
     assert not (tmp_path / "design").exists()
+
+
+# ---- calibrate -----------------------------------------------------------------------------------------------------
+
+
+def test_calibrate_says_whose_prices_and_which_kinds(run, tmp_path: Path) -> None:
+    answer = run("calibrate", tmp_path)
+    assert answer.code == 2
+    assert "--board: whose prices are these?" in answer.err
+    answer = run("calibrate", tmp_path, tmp_path, "--board", "pynq-z2", "--report", "u.rpt")
+    assert answer.code == 2
+    assert "one report cannot be of several designs" in answer.err
+    answer = run("calibrate", "--family", "ice40", "--out", tmp_path / "new")
+    assert answer.code == 2
+    assert "unknown device family 'ice40'" in answer.err
+    answer = run("calibrate", "--kinds", "desne", "--out", tmp_path / "new")
+    assert answer.code == 2
+    assert "no modules of a kind 'desne' are measured" in answer.err
+    assert not (tmp_path / "new").exists()
+
+
+def test_calibrate_of_a_few_modules_prints_what_there_is(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from intaglio.toolchain import yosys
+
+    def count(jobs: list[yosys.SynthesisJob]) -> list[yosys.Cells]:
+        return [yosys.Cells(100 + number, 50, 0, 0.0, 0, 0, 0, 0) for number, _ in enumerate(jobs)]
+
+    monkeypatch.setattr(yosys, "synthesise_many", count)
+    answer = run("calibrate", "--limit", "6", "--jobs", "1", "--out", tmp_path / "new")
+    assert answer.code == 0
+    assert "50 to 2000 LUT" in answer.out
+    assert "rank correlation (Spearman) in LUT: " in answer.out
+    assert {path.name for path in (tmp_path / "new").iterdir()} == {
+        "measured_xc7.csv",
+        "prices_xc7.json",
+        "errors_xc7.json",
+    }

@@ -121,9 +121,10 @@ def _print_errors(found: dict[str, Any]) -> None:
     print_rows(rows, console())
     equal = ", ".join(f"{name} {count}" for name, count in found["equal"].items())
     ranks = found["spearman"]
-    lowest = min((r["lut"], name) for name, r in ranks.items() if name != "all" and r["lut"] is not None)
+    classes = sorted((r["lut"], name) for name, r in ranks.items() if name != "all" and r["lut"] is not None)
+    lowest = f"; lowest {classes[0][0]} ({classes[0][1]})" if classes else ""
     console().print(f"equal: {equal}")
-    console().print(f"rank correlation (Spearman) in LUT: {ranks['all']['lut']}; lowest {lowest[0]} ({lowest[1]})")
+    console().print(f"rank correlation (Spearman) in LUT: {ranks['all']['lut']}{lowest}")
     for name, why in found["failed"].items():
         err.print(f"not measured: {name}: {why}", markup=False)
 

@@ -18,10 +18,11 @@ from typing import Any
 from rich.console import Console
 
 from .. import estimate
+from ..errors import IntaglioError
 from ..toolchain import yosys
 from .judge import fit_prices, judge
 from .measure import Synthesise, measure, read_table
-from .specimens import specimens
+from .specimens import COUNTS, specimens
 
 
 def calibrate(
@@ -46,7 +47,16 @@ def calibrate(
         like: a family whose table lends the rows that are missing here, where both map logic alike (xcup on xc7).
         synthesise: instead of Yosys, for tests.
         console: where progress goes; none is shown without one.
+
+    Raises:
+        IntaglioError: for an unknown kind or family.
     """
+    for name in filter(None, (family, like)):
+        if name not in yosys.FAMILIES:
+            raise IntaglioError(f"unknown device family {name!r}", hint=f"one of {', '.join(yosys.FAMILIES)}")
+    for kind in kinds:
+        if kind not in COUNTS:
+            raise IntaglioError(f"no modules of a kind {kind!r} are measured", hint=f"there are {', '.join(COUNTS)}")
     folder = Path(out_dir) if out_dir is not None else Path(next(iter(estimate.__path__)))
     folder.mkdir(parents=True, exist_ok=True)
     made_by: dict[str, Any] = {
@@ -61,6 +71,8 @@ def calibrate(
     _, failed = measure(asked, table, family, count, order=names, jobs=jobs, console=console)
     known = {row["hash"]: row for row in read_table(table)}
     chosen = [(specimen, known[mark]) for mark, specimen in wanted.items() if mark in known]
+    if not chosen:
+        raise IntaglioError("no module could be measured", other=next(iter(failed.values()), ""))
     made_by |= {"modules": len(chosen), "table": table.name}
     if like:
         lender = {row["hash"]: row for row in read_table(folder / f"measured_{like}.csv")}

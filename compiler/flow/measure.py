@@ -42,7 +42,7 @@ def measure(
 
     Args:
         wanted: specimens by fingerprint.
-        table: the file with what is known, written anew after every batch; rows that nobody asked for stay.
+        table: the file with what is known, written anew with every module; rows that nobody asked for stay.
         family: `xc7` or `xcup`.
         synthesise: what counts cells.
         order: names of modules, in which the table is written; others follow. Of two rows of a name the newer stays.
