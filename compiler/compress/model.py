@@ -240,7 +240,8 @@ class PreparedModel(Parts):
         if self.closed:
             return
         self.closed, learned = True, self.learning_bits
-        self.pruner.close()
+        if self._plan is not None:
+            self.pruner.close(self._plan.windows, self.clock - self._plan.prune_at)
         self.bury_dead()
         if learned:
             self._settle_bits()

@@ -170,13 +170,18 @@ class Pruner(nn.Module):
         if self.open and self.score.gates and self.recipe.rerandomise and now and now % self.recipe.rerandomise == 0:
             draw_weights({n: self.producer(n) for i in self.open for n in self.sites[i].producers}, weights_only=True)
 
-    def close(self) -> None:
-        """Ends the windows that are still open, where the phase ended before they did."""
-        windows = list(self.open.values())
-        for window in windows:
-            self._refresh([window], window.stop)
-            self._harden(window.layer)
-        if windows:
+    def close(self, windows: Sequence[Window], now: int) -> None:
+        """Where the phase ends at step `now`, before its windows do: layers that have begun go on to their last window at
+        once, so that they go as far as the recipe says.
+        """
+        begun = {w.layer for w in windows if w.start < now} | self.open.keys()
+        left = [w for w in windows if w.layer in begun and w.stop > now]
+        for stop in sorted({w.stop for w in left}):
+            due = [w for w in left if w.stop == stop]
+            self._refresh(due, stop)
+            for window in due:
+                self._harden(window.layer)
+        if left:
             self._recover(last=True)
 
     def resume(self, windows: Sequence[Window], now: int) -> None:

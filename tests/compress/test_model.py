@@ -105,6 +105,24 @@ def test_masks_change_only_in_the_windows_and_follow_the_activations() -> None:
     assert set(torch.nonzero(model.mask_of("h1")).flatten().tolist()) == set(best.tolist())
 
 
+@pytest.mark.parametrize("steps", [3, 4, 5, 6, 7])
+@pytest.mark.parametrize("method", ["stepwise", "one-shot"])
+def test_a_phase_that_is_too_short_still_goes_the_whole_way(method: str, steps: int) -> None:
+    """Stepwise has four stages of two steps or more each, wherever the phase breaks them off."""
+    model = PreparedModel(mlp_network(), Recipe(method=method, keep=0.5, shares=(0, 1, 0, 0), start_epoch=0))
+    model.plan(1, steps)
+    optimiser = torch.optim.SGD(model.parameters(), 0.01)
+    for x, _ in batches_of(model.graph, count=steps):
+        loss = model(x).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        model.step()
+    model.calibrate(batches_of(model.graph))
+    model.freeze()
+    assert model.kept() == {"h1": (4, 8), "h2": (3, 6)}
+
+
 def test_layers_are_coupled_through_the_residual() -> None:
     model = PreparedModel(residual_network(), FAST)
     assert [(layer.name, layer.producers, len(layer.groups)) for layer in model.layers] == [
