@@ -171,8 +171,8 @@ class Pruner(nn.Module):
             draw_weights({n: self.producer(n) for i in self.open for n in self.sites[i].producers}, weights_only=True)
 
     def close(self, windows: Sequence[Window], now: int) -> None:
-        """Where the phase ends at step `now`, before its windows do: layers that have begun go on to their last window at
-        once, so that they go as far as the recipe says.
+        """Where the phase ends at step `now`, before its windows do: layers that have begun go through those that are
+        left at once, so that they go as far as the recipe says.
         """
         begun = {w.layer for w in windows if w.start < now} | self.open.keys()
         left = [w for w in windows if w.layer in begun and w.stop > now]
