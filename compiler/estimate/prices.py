@@ -78,7 +78,8 @@ class Prices:
         """Which prices these are, in a line for people."""
         made = self.made_by
         by = f"{made.get('modules', 'no')} modules of {made.get('tool') or made.get('yosys', 'an unknown tool')}"
-        return f"{self.family}, fitted to {by.split(' (git', maxsplit=1)[0]}"
+        lent = f", and {made['lent']} lent by {made['lent_by']}" if made.get("lent") else ""
+        return f"{self.family}, fitted to {by.split(' (git', maxsplit=1)[0]}{lent}"
 
     def save(self, path: Path) -> None:
         text = {
