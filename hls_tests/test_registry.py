@@ -13,10 +13,10 @@ from intaglio.ir import Kernel, Op, TensorType
 
 FOLDS = 6
 SMALL = 200
-"""Elements of the inputs together, at most."""
+"""Elements of the inputs together, at most, once there are enough folds."""
 
 SPECIMENS = 60
-"""Looked through for small ones."""
+"""Looked through; the larger ones last."""
 
 EVEN = {"flatten"}
 """Operators that are built on lanes that divide their channels only, where they have more than one pixel."""
@@ -35,10 +35,10 @@ def cases_of(name: str) -> list[Case]:
     """Specimens of an operator at folds and forms that all differ; at least one leaves lanes over in its last fold."""
     cases: list[Case] = []
     folds, forms, uneven = set(), set(), False
-    for index in range(SPECIMENS):
-        op, _, ins = draw(name, index)
-        if sum(x.size for x in ins) > SMALL:
-            continue
+    drawn = [(index, *draw(name, index)) for index in range(SPECIMENS)]
+    for index, op, _, ins in sorted(drawn, key=lambda one: max(SMALL, _elements(one[-1]))):
+        if _elements(ins) > SMALL and len(folds) >= FOLDS and (uneven or name in EVEN):
+            break
         for kernel in _spread(op, ins):
             case = Case(f"{name}_{index}_{len(cases)}", op, kernel, ins)
             new_fold = _fold(case) not in folds and (len(folds) < FOLDS or (_uneven(case) and not uneven))
@@ -48,6 +48,10 @@ def cases_of(name: str) -> list[Case]:
                 uneven = uneven or _uneven(case)
                 cases.append(case)
     return cases
+
+
+def _elements(ins: tuple[TensorType, ...]) -> int:
+    return sum(x.size for x in ins)
 
 
 def _fold(case: Case) -> tuple[int, ...]:
