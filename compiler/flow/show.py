@@ -11,6 +11,7 @@ from rich.table import Column, Table
 
 from ..estimate.resources import KINDS
 from ..report.facts import binding, busy
+from ..report.figures import saving_nothing
 from ..report.units import percent
 from .show_insight import VIEWS
 
@@ -63,6 +64,8 @@ def print_facts(
     if "prices" in facts:
         own = f", from {facts['prices']['own']}" if facts["prices"]["own"] else ""
         console.print(f"prices: {facts['prices']['title']}{own}", markup=False, soft_wrap=True)
+    for text in saving_nothing(facts["figures"]) if "figures" in facts else ():
+        console.print(text, markup=False, soft_wrap=True)
     folding = facts.get("asked", {}).get("folding")
     if folding:
         skipped = "".join(f"\n  skipped {text}" for text in folding["skipped"])

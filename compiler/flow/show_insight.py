@@ -21,8 +21,8 @@ def _numbers(*names: str) -> list[Column]:
 def print_figures(facts: Facts, console: Console) -> None:
     """MACs, bit operations, weights, feature maps, how full memories are: of each layer that has any, and in total."""
     found = facts["figures"]
-    heads = ("MACs", "BOPs", "weights", "zero", "bits each", "weight bits", "not 0", "feature-map bits", "memory full")
-    table = Table("layer", *_numbers(*heads))
+    heads = ("MACs", "BOPs", "weights", "zero", "free", "bits each", "weight bits", "not 0")
+    table = Table("layer", *_numbers(*heads, "feature-map bits", "memory full"))
     for row in found["layers"]:
         table.add_row(row["name"], *_figure_cells(row))
     table.add_section()
@@ -44,14 +44,23 @@ def print_figures(facts: Facts, console: Console) -> None:
     if total["performance_density"] is not None:
         text += f"; {total['performance_density']:,.1f} % per Mbit at an accuracy of {total['accuracy']:.2f} %"
     console.print(text, soft_wrap=True)
-    for key in ("bops", "feature_map_bits", "memory_efficiency", "performance_density"):
+    for key in ("bops", "free_zeros", "feature_map_bits", "memory_efficiency", "performance_density"):
         console.print(f"  {key}: {found['meanings'][key]}", style="dim", soft_wrap=True, highlight=False)
 
 
 def _figure_cells(row: Mapping[str, Any]) -> list[str]:
-    keys = ("macs", "bops", "weights", "zero_weights", "weight_bits", "weight_memory_bits", "nonzero_weight_bits")
+    keys = (
+        "macs",
+        "bops",
+        "weights",
+        "zero_weights",
+        "free_zeros",
+        "weight_bits",
+        "weight_memory_bits",
+        "nonzero_weight_bits",
+    )
     efficiency = row["memory_efficiency"]
-    cells = [count(row[key]) if row[key] else "" for key in (*keys, "feature_map_bits")]
+    cells = [count(row[key]) if row.get(key) else "" for key in (*keys, "feature_map_bits")]
     return [*cells, "" if efficiency is None else percent(efficiency)]
 
 

@@ -131,6 +131,10 @@ class Op:
         """The same operator with this share of its weights 0, at random places, and no other; None without weights."""
         return None
 
+    def free_zeros(self, kernel: Kernel, *ins: TensorType) -> int:
+        """Of the weights that are 0, how many this kernel has neither a step nor hardware for."""
+        return 0
+
     # -- how it may be built ---------------------------------------------------------------------------------------
     def kernels(self, *ins: TensorType) -> Iterator[Kernel]:
         """Every legal way to build it."""

@@ -127,6 +127,13 @@ class Conv2d(Weighted, name="conv2d"):
             weight[its, ..., group * inputs : (group + 1) * inputs] = self.weight[its]
         return replace(self, weight=as_integers(weight), groups=1)
 
+    def free_zeros(self, kernel: Kernel, x: TensorType) -> int:
+        built = ConvKernel.of(self, kernel, x)
+        free = built.path.free(built.op.weight)
+        if built.op is not self:  # zeros between groups are none of its weights
+            free &= replace(self, weight=as_integers(np.ones_like(self.weight))).ungrouped.weight != 0
+        return int(np.count_nonzero(free))
+
     def lanes(self, kernel: Kernel, x: TensorType) -> tuple[tuple[int, ...], int]:
         into, out = ConvKernel.of(self, kernel, x).lanes
         return (into,), out

@@ -155,6 +155,9 @@ class Dense(Weighted, name="dense"):
             parts.append(Part("control", 2))  # does it read, does a sum begin
         return tuple(parts)
 
+    def free_zeros(self, kernel: Kernel, x: TensorType) -> int:
+        return int(np.count_nonzero(self._datapath(kernel, x).free(self.weight)))
+
     def params(self, kernel: Kernel, x: TensorType) -> dict[str, Any]:
         path = self._datapath(kernel, x)
         schedule = Schedule(path.tiles)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..estimate.resources import KINDS
+from .figures import saving_nothing
 from .units import count, joules, percent
 
 Facts = Mapping[str, Any]
@@ -79,6 +80,7 @@ FIGURES = {
     "bops": "BOPs",
     "weights": "weights",
     "zero_weights": "of these 0",
+    "free_zeros": "cost nothing",
     "weight_bits": "bits each",
     "weight_memory_bits": "weight bits",
     "feature_map_bits": "feature-map bits",
@@ -104,6 +106,7 @@ def _figures(figures: Facts) -> Section:
             f"Performance density: {total['performance_density']:,.1f} % per Mbit of weights that are not 0 and of "
             f"feature maps, at an accuracy of {total['accuracy']:.2f} %."
         )
+    notes += [f"{text}." for text in saving_nothing(figures)]
     meanings = [f"{FIGURES.get(key, key.replace('_', ' '))}: {text}" for key, text in figures["meanings"].items()]
     heads = ["Layer", *FIGURES.values(), "memories full"]
     return Section("What it computes and stores", heads, rows, marks=marks, notes=notes, sources=meanings)
@@ -111,7 +114,7 @@ def _figures(figures: Facts) -> Section:
 
 def _figure_cells(name: str, row: Facts) -> list[Cell]:
     efficiency = row["memory_efficiency"]
-    cells = [Cell(count(row[key]) if row[key] else "") for key in FIGURES]
+    cells = [Cell(count(row[key]) if row.get(key) else "") for key in FIGURES]
     return [Cell(name), *cells, Cell() if efficiency is None else Cell(percent(efficiency), bar=efficiency)]
 
 

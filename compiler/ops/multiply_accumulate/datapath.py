@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from ...errors import IntaglioError
 from ...ir import Array, Int64, Kernel, Part, Parts
@@ -133,6 +134,10 @@ class Datapath:
     def constant(self) -> bool:
         """Fully unrolled: every weight is a constant of its own multiplier."""
         return self.depth == 1
+
+    def free(self, weight: Int64) -> npt.NDArray[np.bool_]:
+        """Which of these weights (outputs, ..., inputs) have neither a step nor hardware: they are 0."""
+        return weight == 0 if self.constant else self.tiles.skipped(weight.shape, self.kernel.pe, self.kernel.simd)
 
     @property
     def delay(self) -> int:

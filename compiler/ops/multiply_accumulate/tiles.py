@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from ...ir import Int64
 from ..hardware import distinct_lanes, folds, weight_type
@@ -64,6 +65,16 @@ class Tiles:
     def beat(self) -> Int64:
         """The beat of each block."""
         return self.blocks % self.beats
+
+    def skipped(self, shape: tuple[int, ...], pe: int, simd: int) -> npt.NDArray[np.bool_]:
+        """Which weights (outputs, ..., inputs) have no step."""
+        if self.complete:
+            return np.zeros(shape, np.bool_)
+        outputs, inputs = np.arange(shape[0]), np.arange(shape[-1])
+        positions = np.arange(self.beats // folds(shape[-1], simd))
+        beat = positions[:, None] * folds(shape[-1], simd) + inputs // simd
+        number = (outputs // pe)[:, None, None] * self.beats + beat
+        return np.isin(number, self.blocks, invert=True).reshape(shape)
 
     def pays(self, steps: int) -> bool:
         """Is it worth while to take these blocks alone, in so many steps: fewer than for all of them, by a good share
