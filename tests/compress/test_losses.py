@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from compress_networks import batches_of, mlp_network, residual_network
 from intaglio.compress import Phase, PreparedModel, Recipe, fit
 from intaglio.compress.gates import GaussianGates, LogitGates
-from intaglio.compress.losses.adversarial import cut_at_mean, deepfool
+from intaglio.compress.losses.adversarial import cut_at_mean, deepfool, stretched
 
 
 def test_a_plain_recipe_adds_nothing() -> None:
@@ -120,6 +120,11 @@ def test_no_step_is_longer_than_the_batchs_mean() -> None:
     cut = cut_at_mean(eta)
     assert cut.norm(dim=1).tolist() == pytest.approx([2.0, 1.0, 0.0])
     assert torch.equal(cut[1], eta[1])
+
+
+def test_a_budget_set_by_hand_is_the_length_of_every_step() -> None:
+    eta = torch.tensor([[3.0, 4.0], [0.6, 0.8], [0.0, 0.0]])
+    assert stretched(eta, 0.5).norm(dim=1).tolist() == pytest.approx([0.5, 0.5, 0.0])
 
 
 def test_adversarial_samples_leave_the_model_as_it_was() -> None:

@@ -11,6 +11,7 @@ from ...errors import IntaglioError
 
 OVERSHOOT = 0.02
 """How far beyond the boundary a step goes (DeepFool)."""
+SHORTEST = 1e-12
 
 
 def deepfool(run: Callable[[Tensor], Tensor], x: Tensor, steps: int) -> Tensor:
@@ -46,5 +47,13 @@ def deepfool(run: Callable[[Tensor], Tensor], x: Tensor, steps: int) -> Tensor:
 def cut_at_mean(eta: Tensor) -> Tensor:
     """eta * min(1, delta/||eta||), delta the batch's mean ||eta||: no budget is given, the batch makes it."""
     norms = eta.flatten(1).norm(dim=1)
-    factor = (norms.mean() / norms.clamp(min=1e-12)).clamp(max=1)
+    return _scaled(eta, (norms.mean() / norms.clamp(min=SHORTEST)).clamp(max=1))
+
+
+def stretched(eta: Tensor, budget: float) -> Tensor:
+    """eta at a length of `budget`, whatever it was: adversarial training with a budget set by hand."""
+    return _scaled(eta, budget / eta.flatten(1).norm(dim=1).clamp(min=SHORTEST))
+
+
+def _scaled(eta: Tensor, factor: Tensor) -> Tensor:
     return eta * factor.reshape(-1, *(1,) * (eta.dim() - 1))
