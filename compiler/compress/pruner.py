@@ -56,7 +56,11 @@ class Pruner(nn.Module):
         self.gates = nn.ModuleList(self._gates(site.count) for site in self.sites if self.score.gates)
         splits = "admm" in recipe.driver
         self.splittings = Nodes(
-            {n: Splitting(p.weight.shape, recipe.rho, recipe.rho_growth) for n, p in mine.items() if splits}
+            {
+                n: Splitting(p.weight.shape, recipe.rho, recipe.rho_growth, holds="easiest-first" in recipe.driver)
+                for n, p in mine.items()
+                if splits
+            }
         )
         self.early = EarlyWeights(modules) if recipe.recovery == "rewind" else None
         self.open: dict[int, Window] = {}
@@ -156,6 +160,7 @@ class Pruner(nn.Module):
 
     def advance(self, windows: Sequence[Window], now: int) -> None:
         """What is due at step `now` of the pruning phase."""
+        self._put_back()
         self._refresh([w for w in windows if now in w.refreshes], now)
         stopping = [w for w in windows if w.stop == now]
         for window in stopping:
@@ -169,6 +174,11 @@ class Pruner(nn.Module):
                 self.open[window.layer] = window
         if self.open and self.score.gates and self.recipe.rerandomise and now and now % self.recipe.rerandomise == 0:
             draw_weights({n: self.producer(n) for i in self.open for n in self.sites[i].producers}, weights_only=True)
+
+    def _put_back(self) -> None:
+        for number, window in self.open.items():
+            for name in self.sites[number].producers if window.rounds > 1 else ():
+                self.splitting(name).put_back(self.producer(name).weight.detach())
 
     def close(self, windows: Sequence[Window], now: int) -> None:
         """Where the phase ends at step `now`, before its windows do: layers that have begun go through those that are
@@ -217,8 +227,12 @@ class Pruner(nn.Module):
             last = now == window.stop
             if window.splitting and not last:
                 targets = self._targets(window, values[window.layer], mask)
+                masks = site.expand(mask.to(self.masks))
                 for name in site.producers:
-                    self.splitting(name).update(self.producer(name).weight.detach(), targets[name])
+                    weight, splitting = self.producer(name).weight.detach(), self.splitting(name)
+                    splitting.update(weight, targets[name])
+                    if share := window.settled(now):
+                        splitting.hold(weight, masks[name], share)
             else:
                 self.propose(site, mask)
                 if window.levels or (

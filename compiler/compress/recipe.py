@@ -36,7 +36,8 @@ class Recipe:
         structure: what stands or falls together: `channel` (coupled through the network), `filter` (a layer's row),
             `shape` (a column of its GEMM view), `tile` (a block of it), `element` (single weights).
         score: what a group is worth, a name of `scores/`.
-        driver: when masks are made, a name of `drivers/`; or `progressive(driver)`, a chain of `stages` budgets.
+        driver: when masks are made, a name of `drivers/`; `progressive(driver)`, a chain of `stages` budgets;
+            or `easiest-first(driver)`, in which weights are set on levels in `stages` rounds.
         projections: how a mask is made from scores (`top-k`, `fair-greedy`, `cumulative-mass`, `threshold`), and
             whether weights are then set on their codebook's `levels`.
         scope: whether every layer has its own budget (`layer`), or all share one (`global`).
@@ -48,7 +49,7 @@ class Recipe:
         start_epoch: epochs of the pruning phase before the first layer is touched (t0).
         layer_epochs: epochs during which a layer is watched and its mask may change (delta).
         refreshes: how often `layerwise` renews a layer's mask within layer_epochs.
-        stages: how many steps `stepwise`, `cubic`, `iterative` and `progressive` take.
+        stages: how many steps `stepwise`, `cubic`, `iterative`, `progressive` and `easiest-first` take.
         round_keep: the share of what is left that stays after each round of `iterative`, instead of `stages`.
         ramp: the share of the pruning phase in which `cubic`, `iterative`, `admm` and `relaxed` work.
         updates: of target and multipliers in one run of `admm`.

@@ -26,7 +26,7 @@ OURS = "ours"
 
 def _driver(name: str, value: Any) -> None:
     if not isinstance(value, str) or driver_of(value) is None:
-        c.refuse(f"{name} = {value!r}", f"{c.near(value, DRIVERS)}; or progressive(...) around one")
+        c.refuse(f"{name} = {value!r}", f"{c.near(value, DRIVERS)}; or progressive(...), easiest-first(...) around one")
 
 
 def _shares(name: str, value: Any) -> None:

@@ -2,10 +2,10 @@
 
 Relative indices as in deep compression: each weight that stays carries its distance from the last one in a fixed
 number of bits, and where a gap is too long for that, a zero is stored in between. The literature's large numbers leave
-indices out; both are counted here. Two cheaper ways to say where weights are have names of their own: Rice codes of the
-gaps, which need neither fillers nor a table, and Huffman codes of gaps and values (deep compression), with their tables.
-Biases, scales and the shapes of layers are not counted anywhere, in the dense network neither. Bit
-operations, feature maps and density are those of the lowered network (estimate/figures.py).
+indices out; both are counted here. Two cheaper ways to say where weights are have names of their own: Rice codes of
+gaps, which need neither fillers nor a table, and Huffman codes of gaps and values (deep compression), tables included.
+Biases, scales and the shapes of layers are not counted anywhere, in the dense network neither. Bit operations, feature
+maps and density are those of the lowered network (estimate/figures.py).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from itertools import pairwise
 
 import pytest
@@ -80,3 +81,49 @@ def test_a_chain_of_budgets_ends_where_the_direct_way_does() -> None:
     assert kept == pytest.approx([0.25 ** (1 / 3), 0.25 ** (2 / 3), 0.25])
     assert {w.kept(0.25) for w in direct.windows} == {0.25}
     assert max(w.stop for w in chain.windows) <= chain.prune_end - chain.prune_at
+
+
+def test_the_nearest_are_held_first_and_stay_on_their_target() -> None:
+    state = Splitting(torch.Size((4,)), rho=1.0, growth=1.0, holds=True)
+    weight, alive = torch.tensor([1.1, -2.4, 0.9, 0.01]), torch.tensor([1.0, 1.0, 1.0, 0.0])
+    state.begin(weight, torch.tensor([1.0, -2.0, 1.0, 0.0]))
+    state.hold(weight, alive, 2 / 3)
+    assert state.held is not None
+    assert state.held.tolist() == [True, False, True, False]
+    weight += 1
+    state.put_back(weight)
+    assert weight.tolist() == pytest.approx([1.0, -1.4, 1.0, 1.01])
+    state.hold(weight, alive, 1 / 3)  # what is held stays held
+    assert int(state.held.sum()) == 2
+
+
+def test_the_easiest_weights_come_to_their_levels_first() -> None:
+    recipe = RECIPE.override(
+        projections=("top-k", "levels"), codebook="cluster", weight_bits=2, driver="easiest-first(admm)", stages=3
+    )
+    model = PreparedModel(mlp_network(widths=(5, 16, 12)), recipe)
+    batches = batches_of(model.graph, 6)
+    plan = model.plan(60, len(batches))
+    window = next(w for w in plan.windows if w.levels)
+    assert [window.settled(r) for r in window.refreshes] == [0] * 3 + [1 / 3] * 4 + [2 / 3] * 4 + [1]
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.02)
+    held_before, shares = torch.zeros(12, 16, dtype=torch.bool), set()
+    for x, y in itertools.cycle(batches):
+        optimiser.zero_grad()
+        (F.cross_entropy(model(x), y) + model.penalty()).backward()
+        optimiser.step()
+        model.step()
+        now = model.clock - plan.prune_at
+        if now == window.stop:
+            break
+        if now >= window.refreshes[0]:
+            producer, state = model.producer("h2"), model.pruner.splitting("h2")
+            assert state.held is not None
+            assert bool((state.held >= held_before).all())
+            held_before = state.held.clone()
+            shares.add(round(int(state.held.sum()) / int((producer.mask != 0).sum()), 1))
+            if now not in window.refreshes:
+                assert torch.equal(producer.weight[state.held], state.target[state.held])
+    assert shares == {0.0, 0.3, 0.7}
+    weight = model.producer("h2").weight[model.producer("h2").mask != 0]
+    assert len(weight.unique()) <= 4

@@ -1,6 +1,6 @@
 """Drivers: when each layer is watched, and when its mask is renewed and frozen.
 
-A driver's name is one of DRIVERS, or `progressive(...)` around one.
+A driver's name is one of DRIVERS, or `progressive(...)` or `easiest-first(...)` around one.
 """
 
 from .in_windows import cubic, iterative, layerwise, one_shot, relaxed, stepwise

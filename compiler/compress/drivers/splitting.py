@@ -1,4 +1,4 @@
-"""ADMM (6, 13 to 18), which draws weights to a target, and progressive chains of other drivers."""
+"""ADMM (6, 13 to 18), which draws weights to a target, and what wraps it: chains of budgets, levels in rounds."""
 
 from __future__ import annotations
 
@@ -58,4 +58,13 @@ def _moved(window: Window, offset: int, share: float) -> Window:
     return replace(window, start=start, stop=stop, refreshes=refreshes, share=share, geometric=True)
 
 
-WRAPPERS: dict[str, Callable[[Driver], Driver]] = {"progressive": progressive}
+def easiest_first(inner: Driver) -> Driver:
+    """Weights are set on their levels in `stages` rounds, the nearest first, while the others train on (14)."""
+
+    def in_rounds(layers: int, recipe: Recipe, clock: Clock) -> list[Window]:
+        return [replace(w, rounds=recipe.stages) if w.levels else w for w in inner(layers, recipe, clock)]
+
+    return in_rounds
+
+
+WRAPPERS: dict[str, Callable[[Driver], Driver]] = {"progressive": progressive, "easiest-first": easiest_first}

@@ -22,7 +22,8 @@ class Window:
     sparsity this window goes, in equal shares of all weights or (geometric) of those that are left.
 
     splitting: the weights are drawn towards what they must become (ADMM); a refresh moves that target, the last one
-    takes it. levels: weights must come to lie on their codebook's levels, too.
+    takes it. levels: weights must come to lie on their codebook's levels, too; in so many rounds, each of which sets
+    some of them there for good.
     """
 
     layer: int
@@ -33,10 +34,16 @@ class Window:
     geometric: bool = False
     splitting: bool = False
     levels: bool = False
+    rounds: int = 1
 
     def kept(self, keep: float) -> float:
         """The share that stays after this window, where `keep` stays in the end."""
         return keep**self.share if self.geometric else 1 - (1 - keep) * self.share
+
+    def settled(self, refresh: int) -> float:
+        """The share of the weights that lie on levels for good after the refresh at that step."""
+        done = self.refreshes.index(refresh) + 1
+        return (done * self.rounds // len(self.refreshes)) / self.rounds
 
 
 @dataclass(frozen=True, slots=True)
