@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .flow.lower import lower
     from .flow.prepare import prepare
     from .flow.quantize import quantize
+    from .flow.search import SearchResult, search
     from .flow.source import load
     from .ir import Graph
     from .simulator import simulate
@@ -32,6 +33,7 @@ __all__ = [
     "Graph",
     "IntaglioError",
     "Recipe",
+    "SearchResult",
     "board_names",
     "compile",
     "evaluate",
@@ -41,6 +43,7 @@ __all__ = [
     "lower",
     "prepare",
     "quantize",
+    "search",
     "simulate",
 ]
 
@@ -50,6 +53,7 @@ _HOMES = {
     "Graph": ".ir",
     "IntaglioError": ".errors",
     "Recipe": ".compress.recipe",
+    "SearchResult": ".flow.search",
     "board_names": ".estimate.board",
     "compile": ".flow.compile",
     "evaluate": ".compress.fit",
@@ -59,6 +63,7 @@ _HOMES = {
     "lower": ".flow.lower",
     "prepare": ".flow.prepare",
     "quantize": ".flow.quantize",
+    "search": ".flow.search",
     "simulate": ".simulator",
 }
 

@@ -45,7 +45,7 @@ example = Example(
     "digits_cnn", net, example_input, data, recipe, board,
     float_epochs=30, epochs=40, settings={"lr": 0.004, "retrain_lr": 0.75},
 )  # fmt: skip
-trained = example.trained
+trained, dense = example.trained, example.dense
 
 if __name__ == "__main__":
     example.main()

@@ -58,7 +58,7 @@ example = Example(
     "mnist_lenet", net, example_input, data, recipe, board,
     float_epochs=6, epochs=18, settings={"lr": 0.004, "retrain_lr": 0.75}, narrow=lambda: net((3, 8, 60, 42)),
 )  # fmt: skip
-trained = example.trained
+trained, dense = example.trained, example.dense
 
 if __name__ == "__main__":
     example.main()

@@ -40,7 +40,7 @@ example = Example(
     "mnist_mlp", net, example_input, data, recipe, board,
     float_epochs=15, epochs=20, settings={"lr": 0.004, "retrain_lr": 0.75}, narrow=lambda: net(32),
 )  # fmt: skip
-trained = example.trained
+trained, dense = example.trained, example.dense
 
 if __name__ == "__main__":
     example.main()

@@ -78,6 +78,11 @@ class Example:
         held_out = self.data()[1]
         return model, held_out.x.numpy(), held_out.y.numpy()
 
+    def dense(self, progress: bool = True) -> tuple[PreparedModel, TensorBatches, TensorBatches]:
+        """The network trained in float, and its data: what `intaglio search` begins with."""
+        loaders = self.data()
+        return self.fit_float(self.recipe.seed, loaders, progress)[0], *loaders
+
     def main(self) -> None:
         """From the network to an IP core in build/: what running the example does."""
         parser = argparse.ArgumentParser(description=self.main.__doc__)

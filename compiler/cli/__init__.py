@@ -7,10 +7,10 @@ import sys
 from rich.markup import escape
 
 from ..errors import IntaglioError
-from . import calibration, designs, networks, others  # each registers its commands with the application
+from . import calibration, designs, networks, others, search  # each registers its commands with the application
 from .app import app, err
 
-__all__ = ["app", "calibration", "designs", "main", "networks", "others"]
+__all__ = ["app", "calibration", "designs", "main", "networks", "others", "search"]
 
 
 def main() -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..codegen.env import render
+from .drawing import AFTER, BEFORE, INK, as_svg, blank
 from .facts import binding, busy
 from .sections import sections
 from .units import joules, percent
-
-INK, BEFORE, AFTER = "#1c2733", "#b9c4cf", "#b4532a"
 
 
 def render_page(facts: Mapping[str, Any]) -> str:
@@ -108,26 +106,13 @@ def _bars(
     both: bool,
 ) -> str:
     """A horizontal bar per layer as inline SVG; behind it, paler, what it was before carving."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.2, 0.6 + 0.3 * len(rows)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = blank(6.2, 0.6 + 0.3 * len(rows))
     places = range(len(rows))
     if both and earlier is not None:
         axes.barh(places, [earlier(row) for row in rows], height=0.78, color=BEFORE, label="before carving")
     axes.barh(places, [value(row) for row in rows], height=0.44, color=AFTER, label="built")
     axes.set_yticks(places, [row["name"] for row in rows], fontsize=8, color=INK)
-    axes.tick_params(axis="x", labelsize=8, colors=INK)
-    axes.tick_params(axis="y", length=0)
     axes.invert_yaxis()
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
     if both and earlier is not None:
         axes.legend(fontsize=8, frameon=False)
-    figure.patch.set_alpha(0)
-    axes.patch.set_alpha(0)
-    out = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None})
-    text = out.getvalue()
-    return text[text.index("<svg") :]
+    return as_svg(figure)
