@@ -34,6 +34,7 @@ from .functional import source_weight
 from .layers import BatchNormLayer, Producer
 from .network import MULTIPLIERS, PRODUCERS, fixed_units, scale_classes, source_quantiser
 from .quantisers import code_range, scale_and_sign
+from .quantisers.ranges import best_steps
 from .quantisers.surrogates import nearest
 from .settle import settled
 
@@ -121,7 +122,10 @@ def _snap_producer(model: PreparedModel, node: Node, unit: dict[str, float]) -> 
     step = np.broadcast_to(_numbers(producer.range.scale()), channels)
     gain = np.ones(channels) if norm_name is None else _gain(model.batch_norm(norm_name))
     ratio = unit[norm_name or node.name] / unit[node.inputs[0]]
-    total = _snap_multiplier(model, step * np.abs(gain) * ratio)  # of one code, output over input
+    if producer.range.source == "shift" and model.recipe.scales == "power-of-two":
+        total = _one_shift(producer, np.abs(gain) * ratio)
+    else:
+        total = _snap_multiplier(model, step * np.abs(gain) * ratio)  # of one code, output over input
     dead = total == 0
     sign = np.where(dead, 0.0, np.where(gain < 0, -1.0, 1.0))
     _set(producer.step, np.where(dead, 1.0, total / np.where(dead, 1.0, np.abs(gain) * ratio)))
@@ -142,6 +146,18 @@ def _snap_producer(model: PreparedModel, node: Node, unit: dict[str, float]) -> 
     _set(norm.multiplier, total / carried)
     _set(norm.gain, np.where(dead, 0.0, gain))
     _snap_shift(model, norm_name, unit)
+
+
+def _one_shift(producer: Producer, gain: Float64) -> Float64:
+    """One power of two for the whole layer, its batch norm folded into the weights: the one that leaves the least
+    squared error in them (12). gain: of each channel; one that is next to nothing makes the channel constant.
+    """
+    weight = producer.weight.detach().to("cpu", torch.float64)
+    folded = weight * torch.from_numpy(gain).reshape(-1, *(1,) * (weight.dim() - 1))
+    alive = torch.ones_like(weight) if producer.provisional is None else producer.provisional.cpu().to(weight)
+    found, rows = producer.range, (1, -1)
+    step = best_steps(folded.reshape(rows), alive.reshape(rows), found.hi, found.levels, power_of_two=True)
+    return np.where(gain < SMALLEST, 0.0, float(step))
 
 
 def _snap_lone_batch_norm(model: PreparedModel, node: Node, unit: dict[str, float]) -> None:

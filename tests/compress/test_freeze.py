@@ -198,3 +198,24 @@ def test_an_affine_after_an_odd_division_is_refused() -> None:
 def _mantissa(value: float) -> int:
     numerator = abs(Fraction(float(value)).numerator)
     return (numerator // (numerator & -numerator)).bit_length() if numerator else 0
+
+
+def test_one_shift_of_the_least_error_for_a_layer_and_its_batch_norm() -> None:
+    graph = mlp_network()
+    model = PreparedModel(graph, Recipe("bit-shift"))
+    model.calibrate(batches_of(graph))
+    model.freeze()
+    norm, producer = model.batch_norm("h1_bn"), model.producer("h1")
+    total = (producer.unit * norm.multiplier).double()
+    step = float(total[0])
+    assert (total == step).all()
+    assert np.log2(step) == round(np.log2(step))
+    assert producer.range.hi == 127
+    scale = step / producer.step.double()  # of the weights, when the batch norm is folded into them
+    folded = producer.weight.double() * scale[:, None]
+
+    def error(candidate: float) -> float:
+        codes = torch.floor(folded / candidate + 0.5).clamp(-127, 127)
+        return float((codes * candidate - folded).square().sum())
+
+    assert error(step) == min(error(step * 2.0**k) for k in range(-3, 4))

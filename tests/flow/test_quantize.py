@@ -12,6 +12,7 @@ import torch
 from intaglio.errors import IntaglioError
 from intaglio.flow.lower import lower
 from intaglio.flow.quantize import quantize, quantize_model
+from intaglio.passes.choose_requantisers import choose_requantisers
 from torch import nn
 from torch_cases import CASES, SqueezeExcite, UNet
 
@@ -161,3 +162,30 @@ def test_channels_leave_through_every_operator(name):
         for producer in layer.producers:
             whole = model.graph.types[producer].channels
             assert sizes[producer] < whole or name == "shuffle", (producer, sizes[producer], whole)
+
+
+@pytest.mark.parametrize("name", ["depthwise net", "squeeze conv", "signal net", "unet transposed"])
+def test_bit_shifts_without_training(name):
+    net, samples, xs = shaken(name)
+    recipe = intaglio.Recipe("bit-shift")
+    model = quantize_model(net, samples[0], recipe)
+    graph = lower(model)
+    agree(model, graph, xs)
+    assert str(quantize(net, samples[0], recipe)) == str(graph)
+    with torch.no_grad():
+        want = net(samples[0])
+    assert (model(samples[0]) - want).abs().mean() < 0.06 * want.abs().max()
+
+
+def test_bit_shifts_leave_shifters_alone():
+    net = nn.Sequential(
+        nn.Conv2d(2, 8, 3, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 4, 3), nn.ReLU(), nn.Flatten(),
+        nn.Linear(16, 5),
+    )  # fmt: skip
+    torch.manual_seed(3)
+    nn.init.uniform_(net[1].weight, 0.2, 3)
+    graph = quantize(net.eval(), torch.randn(64, 2, 6, 6), intaglio.Recipe("bit-shift"))
+    chosen = choose_requantisers(graph)
+    assert [node.op.name for node in chosen.nodes if node.op.name not in ("conv2d", "dense", "flatten")] == [
+        "shift"
+    ] * 2
