@@ -65,7 +65,8 @@ class Experiment:
 
     number: its row of the table. system: the name of its files. claim: the sentence that is tested. data: what it is
     run on. run: (arm, seed) -> what was measured. arms: the method first, then its baselines. judge: from the values
-    of all arms and seeds to (holds or does not hold, the numbers in words); it is given `Outcome`.
+    of all arms and seeds to (holds or does not hold, the numbers in words); it is given `Outcome`. figure: from the
+    same to an SVG, which is shown below the table.
     """
 
     number: int
@@ -78,6 +79,7 @@ class Experiment:
     seeds: int = 5
     note: str = ""
     extra: Mapping[str, Any] = field(default_factory=dict)
+    figure: Callable[[Outcome], str] | None = None
 
     def main(self) -> None:
         """Runs all arms for all seeds, prints each run, and writes the row."""
@@ -117,6 +119,9 @@ class Experiment:
             **self.extra,
         }
         RESULTS.mkdir(exist_ok=True)
+        if self.figure is not None:
+            row["figure"] = f"{self.system}.svg"
+            (HERE / f"{self.system}.svg").write_text(self.figure(Outcome(values)))
         (RESULTS / f"{self.system}.json").write_text(json.dumps(row, indent=1) + "\n")
         render()
 
@@ -152,6 +157,9 @@ def render() -> None:
             f"`{row['command']}` ({row['minutes']:g} min)",
         ]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
+    for row in rows:
+        if "figure" in row:
+            lines += ["", f"## {row['number']}: {row['data']}", "", f"![{row['claim']}]({row['figure']})"]
     TABLE.write_text("\n".join(lines) + "\n")
 
 
