@@ -1,4 +1,4 @@
-"""A script as `intaglio search` takes it, small enough to be searched in seconds; the tests run it in processes, too."""
+"""A script as `intaglio search` takes it, searched in seconds; the tests run it in processes of its own, too."""
 
 from __future__ import annotations
 

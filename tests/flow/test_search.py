@@ -129,19 +129,18 @@ def _running(folder: Path) -> bool:
 
 
 def test_two_processes_share_one_study(tmp_path: Path) -> None:
-    both = [process(tmp_path, 4) for _ in range(2)]
+    both = [process(tmp_path, 3) for _ in range(2)]
     for one in both:
         _, said = one.communicate(timeout=300)
         assert one.returncode == 0, said
-    result = search_script.run(tmp_path, trials=4)
-    assert [row.state for row in result.rows] == ["built"] * 4
-    assert sorted(row.number for row in result.rows) == [0, 1, 2, 3]
+    result = search_script.run(tmp_path, trials=3)
+    assert [(row.number, row.state) for row in result.rows] == [(0, "built"), (1, "built"), (2, "built")]
 
 
 def test_a_design_that_does_not_fit_is_recorded_with_its_reason(tmp_path: Path) -> None:
     board = tmp_path / "tiny.toml"
     lines = Path(intaglio.estimate.board.board_file("pynq-z2")).read_text().splitlines()
-    board.write_text("\n".join("lut = 300" if line.startswith("lut") else line for line in lines))
+    board.write_text("\n".join("lut = 400" if line.startswith("lut") else line for line in lines))
     result = search_script.run(tmp_path / "out", board=str(board), trials=2, budget=1.0)
     dearest, said = result.rows
     assert (dearest.state, dearest.accuracy) == ("refused", None)

@@ -11,7 +11,6 @@ from ..source import load_script
 from .front import SearchResult
 from .run import search
 
-
 DENSE = "net and example_input, and dense() that returns (trained float model, train, valid)"
 
 
