@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import nn
 
 from ..errors import IntaglioError
-from ..ir import Graph
+from ..ir import Graph, Node
 from ..ops.source import Affine, BatchNorm, Quantise, SourcePositionAffine
 from .functional import STATELESS
 from .layers import BatchNormLayer, Constants, Producer, Quantiser
@@ -30,8 +30,11 @@ def modules_of(graph: Graph, recipe: Recipe, fused_norms: Mapping[str, str]) -> 
                     where=node.loc or node.name,
                     hint="set output_bits in the recipe, or leave the batch norm out",
                 )
+            width = recipe.bits_of("weight_bits", node.name)
+            if isinstance(width, tuple):
+                _check_channels(width, len(op.bias), node, last)
             found = WeightRange(
-                recipe.bits_of("weight_bits", node.name),
+                width,
                 len(op.bias),
                 per_tensor=last,
                 codebook=recipe.codebook,
@@ -54,6 +57,18 @@ def modules_of(graph: Graph, recipe: Recipe, fused_norms: Mapping[str, str]) -> 
         elif type(op) not in STATELESS:
             raise IntaglioError(f"{op.name} cannot be trained", where=node.loc or node.name)
     return modules
+
+
+def _check_channels(bits: tuple[int, ...], channels: int, node: Node, last: bool) -> None:
+    """Raises IntaglioError where widths are not one for each channel, or channels share a scale."""
+    where = node.loc or node.name
+    if last:
+        raise IntaglioError(
+            "the last layer's outputs have one scale, so its weights have one width", where=where,
+            hint=f"weight_bits = {{{node.name} = {max(bits)}}}",
+        )  # fmt: skip
+    if len(bits) != channels:
+        raise IntaglioError(f"weight_bits lists {len(bits)} widths for {channels} output channels", where=where)
 
 
 def _activation_widths(graph: Graph, recipe: Recipe) -> dict[str, int]:

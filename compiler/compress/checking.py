@@ -86,6 +86,18 @@ def by_layer(inner: Check) -> Check:
     return check
 
 
+def one_or_several(one: Check, each: Check) -> Check:
+    """A value, or a list of them."""
+
+    def check(name: str, value: Any) -> None:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            several(each, 1, 1_000_000)(name, value)
+        else:
+            one(name, value)
+
+    return check
+
+
 def several(inner: Check, least: int = 0, most: int = 1000) -> Check:
     def check(name: str, value: Any) -> None:
         if not isinstance(value, Sequence) or isinstance(value, str) or not least <= len(value) <= most:

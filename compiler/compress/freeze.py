@@ -33,7 +33,8 @@ from .dyadic import power_below, power_of_two, smallest, with_mantissa
 from .functional import source_weight
 from .layers import BatchNormLayer, Producer
 from .network import MULTIPLIERS, PRODUCERS, fixed_units, scale_classes, source_quantiser
-from .quantisers import code_range, scale_and_sign
+from .quantisers import scale_and_sign
+from .quantisers.codebooks import by_rows
 from .quantisers.ranges import best_steps
 from .quantisers.surrogates import nearest
 from .settle import settled
@@ -260,8 +261,9 @@ def _codes(producer: Producer) -> Float64:
     """0 where single weights are masked."""
     weight, levels = producer.weight.detach().to("cpu", torch.float64), producer.range.levels
     steps = weight / producer.step.to("cpu", torch.float64).reshape(-1, *(1,) * (weight.dim() - 1))
-    lo, hi = code_range(producer.bits, signed=True)
-    codes = torch.floor(steps + 0.5).clamp(lo, hi) if levels is None else nearest(steps, levels.cpu())
+    hi = by_rows(producer.range.hi, weight.dim())
+    hi = hi if isinstance(hi, int) else hi.cpu()
+    codes = torch.floor(steps + 0.5).clamp(-hi, hi) if levels is None else nearest(steps, levels.cpu())
     return _numbers(codes if producer.provisional is None else codes * producer.provisional.cpu())
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -70,10 +71,10 @@ class Producer(nn.Module):
     def bits(self) -> int:
         return self.range.bits
 
-    def get_extra_state(self) -> dict[str, int]:
-        return {"bits": self.bits}
+    def get_extra_state(self) -> dict[str, Any]:
+        return {"bits": self.range.widths or self.bits}
 
-    def set_extra_state(self, state: dict[str, int]) -> None:
+    def set_extra_state(self, state: dict[str, Any]) -> None:
         self.range.set_bits(state["bits"])
 
     def forward(
@@ -87,7 +88,7 @@ class Producer(nn.Module):
                 self.range.observe(weight.detach(), self.provisional)
             weight = self._quantised(weight, learning)
         elif phase is Phase.SNAPPED:
-            weight = fake_weights(weight, self.step, self.bits, self.range.levels)
+            weight = fake_weights(weight, self.step, self.range.hi, self.range.levels)
             weight = weight * self._rows(self.sign * self.unit / self.step)
             bias = None if self.fused else round_to_grid(self.bias * self.bias_gain, self.bias_grid)
         if self.provisional is not None:
@@ -104,7 +105,7 @@ class Producer(nn.Module):
     def _quantised(self, weight: Tensor, learning: bool) -> Tensor:
         found = self.range
         if found.source != "learned" or found.signs or found.codebook == "cluster":
-            return fake_weights(weight, found.scale(), self.bits, found.levels)
+            return fake_weights(weight, found.scale(), found.hi, found.levels)
         if learning:
             return learned_width(weight, found.log_size.exp(), found.log_step.exp(), signed=True)
         return learned_levels(weight, self._rows(found.scale()), -found.hi, found.hi, found.levels)

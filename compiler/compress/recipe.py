@@ -60,7 +60,8 @@ class Recipe:
         recovery: after a mask is made, `retrain` as weights are, `rewind` them, or `re-initialise` them.
         rewind_epoch: the epoch whose weights `rewind` goes back to.
         weight_bits, act_bits: width of weights and of activations between layers, 1 to 8; or by name of the layer or
-            tensor, `"*"` for all others. One bit of weight is {-1, +1}.
+            tensor, `"*"` for all others. One bit of weight is {-1, +1}. Of a layer that is named, `weight_bits` may list
+            the widths, 2 to 8, of its output channels one by one: `{"conv1": [4, 4, 2]}`.
         input_bits: width of the network's inputs, 1 to 8.
         output_bits: width of the network's outputs; None leaves them as accumulators of one scale.
         scales: `dyadic` (small integer / 2^n) or `power-of-two` (every rescaling is a shift).
@@ -129,8 +130,8 @@ class Recipe:
         """Whether there is something for the pruning phase to do: groups to take, or weights to set on levels."""
         return self.prunes or (self.method != "float" and ("levels" in self.projections or bool(self.bit_choices)))
 
-    def bits_of(self, what: str, name: str) -> int:
-        """The width that `weight_bits` or `act_bits` gives to a layer or tensor."""
+    def bits_of(self, what: str, name: str) -> Any:
+        """The width that `weight_bits` or `act_bits` gives to a layer or tensor; or those of a layer's channels."""
         bits = getattr(self, what)
         return bits.get(name, bits.get("*", 8)) if isinstance(bits, Mapping) else bits
 
@@ -167,5 +168,5 @@ class Recipe:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return dict(value)
+        return {key: _plain(one) for key, one in value.items()}
     return list(value) if isinstance(value, tuple) else value

@@ -19,6 +19,7 @@ from .recovery import RECOVERIES
 from .scores import SCORES
 from .structures import STRUCTURES
 
+Widths = int | tuple[int, ...]
 SCALES = ("dyadic", "power-of-two")
 SCOPES = ("layer", "global")
 OURS = "ours"
@@ -55,6 +56,19 @@ def _of(default: Any, check: c.Check, source: str) -> Any:
 
 _epochs = c.real(0, hint="it counts epochs: 0 or more")
 _bits = c.whole(1, 8)
+_by_layer = c.by_layer(c.one_or_several(_bits, c.whole(2, 8)))
+
+
+def _weight_bits(name: str, value: Any) -> None:
+    """A width; or by layer a width, or those of its output channels one by one."""
+    _by_layer(name, value) if isinstance(value, Mapping) else _bits(name, value)
+
+
+def _without_lists(value: Any) -> Any:
+    """Lists, as TOML has them, as tuples."""
+    if isinstance(value, Mapping):
+        return {key: _without_lists(one) for key, one in value.items()}
+    return tuple(value) if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,7 @@ class Settings:
     recovery: str = _of("retrain", c.one_of(RECOVERIES), "(1) training goes on under the mask")
     rewind_epoch: float = _of(0.0, _epochs, f"{OURS}: the weights that training started from")
     # what is left becomes
-    weight_bits: int | Mapping[str, int] = _of(4, c.by_layer(_bits), "(1) W4A4")
+    weight_bits: int | Mapping[str, Widths] = _of(4, _weight_bits, "(1) W4A4")
     act_bits: int | Mapping[str, int] = _of(4, c.by_layer(_bits), "(1) W4A4")
     input_bits: int = _of(8, _bits, OURS)
     output_bits: int | None = _of(None, c.or_none(c.whole(1, 32)), OURS)
@@ -111,8 +125,15 @@ class Settings:
     def __post_init__(self) -> None:
         for one in fields(self):
             value = getattr(self, one.name)
-            if isinstance(value, list):
-                object.__setattr__(self, one.name, value := tuple(value))
+            object.__setattr__(self, one.name, value := _without_lists(value))
             one.metadata["check"](one.name, value)
+        by_channel = isinstance(self.weight_bits, Mapping) and any(
+            isinstance(one, tuple) for one in self.weight_bits.values()
+        )
+        if by_channel and (self.codebook != "uniform" or self.ranges not in ("running", "search") or self.bit_choices):
+            c.refuse(
+                "weight_bits by channel with these levels",
+                'it goes with codebook = "uniform", with ranges = "running" or "search", and without bit_choices',
+            )
         if self.bit_choices and self.codebook != "uniform":
             c.refuse(f"bit_choices with codebook = {self.codebook!r}", "widths are learned of the uniform codebook")

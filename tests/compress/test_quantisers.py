@@ -17,6 +17,7 @@ from intaglio.compress.quantisers import (
     code_range,
     fake_quantise,
     fake_weights,
+    levels_of,
     scale_and_sign,
 )
 
@@ -57,7 +58,7 @@ def test_the_clamp_clamps_and_stops_the_gradient() -> None:
 
 def test_one_bit_weights_are_signs() -> None:
     w = torch.tensor([[-0.5, 0.0, 2.0]], requires_grad=True)
-    y = fake_weights(w, torch.tensor([0.25]), 1)
+    y = fake_weights(w, torch.tensor([0.25]), 1, levels_of("binary", 1))
     assert y.tolist() == [[-0.25, 0.25, 0.25]]
     y.sum().backward()
     assert w.grad is not None

@@ -72,7 +72,7 @@ def _weight_bits(model: PreparedModel, name: str) -> Tensor | float:
     found = model.producer(name).range
     if model.learning_bits and found.learn_bits:
         return real_bits(found.log_size.exp(), found.log_step.exp(), signed=True)[0]
-    return float(found.bits)
+    return float(found.bits) if found.widths is None else sum(found.widths) / len(found.widths)
 
 
 def _act_bits(model: PreparedModel, name: str) -> Tensor | float:

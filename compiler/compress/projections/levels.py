@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..quantisers.codebooks import GRID
+from ..quantisers.codebooks import GRID, by_rows
 from ..quantisers.kmeans import centroids_of, clustered, on_grid
 from ..quantisers.ranges import TINY, WeightRange, best_steps
 from ..quantisers.surrogates import nearest
@@ -32,5 +32,6 @@ def on_levels(weight: Tensor, mask: Tensor | None, found: WeightRange, importanc
     else:
         step = best_steps(rows, kept, found.hi, levels, power_of_two=found.source == "shift")[:, None]
     codes = rows / step
-    codes = torch.floor(codes + 0.5).clamp(-found.hi, found.hi) if levels is None else nearest(codes, levels)
+    reach = by_rows(found.hi, 2)
+    codes = torch.floor(codes + 0.5).clamp(-reach, reach) if levels is None else nearest(codes, levels)
     return (codes * step * kept).reshape(weight.shape)

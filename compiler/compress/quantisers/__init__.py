@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .codebooks import CODEBOOKS, code_range, levels_of, symmetric_hi
+from .codebooks import CODEBOOKS, Reach, by_rows, code_range, levels_of, symmetric_hi
 from .ranges import RANGES, ActivationRange, RunningMean, WeightRange, scale_and_sign
 from .surrogates import FakeSign, fake_levels, fake_quantise, round_to_grid
 
@@ -28,14 +28,16 @@ __all__ = [
 ]
 
 
-def fake_weights(weight: Tensor, scale: Tensor, bits: int, levels: Tensor | None = None) -> Tensor:
-    """Weights on their grid: symmetric, `scale` per output channel (or one); a single bit is the sign.
+def fake_weights(weight: Tensor, scale: Tensor, hi: Reach, levels: Tensor | None = None) -> Tensor:
+    """Weights on their grid: symmetric, `scale` per output channel (or one).
 
-    levels: the codes there are, where these are not all of `bits` bits.
+    hi: the largest code, or that of each output channel. levels: the codes there are, where these are not all from -hi
+    to hi; of two, the sign chooses.
     """
     scale = scale.reshape(-1, *(1,) * (weight.dim() - 1))
     if levels is not None and len(levels) > 2:
         return fake_levels(weight, scale, levels)
-    if levels is not None or bits == 1:
+    if levels is not None:
         return FakeSign.apply(weight, scale.expand_as(weight))  # type: ignore[no-untyped-call]
-    return fake_quantise(weight, scale, -symmetric_hi(bits), symmetric_hi(bits))
+    reach = by_rows(hi, weight.dim())
+    return fake_quantise(weight, scale, -reach, reach)

@@ -14,6 +14,15 @@ POWERS = 7
 """Powers of two from 1 to 64."""
 
 
+Reach = int | Tensor
+"""The largest code of a layer's weights, or of each of its output channels."""
+
+
+def by_rows(reach: Reach, dimensions: int) -> Reach:
+    """As it goes with a weight tensor of so many dimensions, output channels first."""
+    return reach if isinstance(reach, int) else reach.reshape(-1, *(1,) * (dimensions - 1))
+
+
 def symmetric_hi(bits: int) -> int:
     """The largest code of a symmetric signed quantiser."""
     return max(1, (1 << (bits - 1)) - 1)

@@ -12,7 +12,7 @@ from math import floor, log2
 import torch
 from torch import Tensor, nn
 
-from .codebooks import GRID, code_range, largest, levels_of, symmetric_hi
+from .codebooks import GRID, Reach, by_rows, code_range, largest, levels_of, symmetric_hi
 from .kmeans import centroids_of, lloyd, on_grid
 from .surrogates import nearest
 
@@ -63,7 +63,7 @@ class WeightRange(nn.Module):
 
     def __init__(
         self,
-        bits: int,
+        bits: int | tuple[int, ...],
         channels: int,
         *,
         per_tensor: bool,
@@ -73,6 +73,7 @@ class WeightRange(nn.Module):
         learn_bits: bool = False,
     ) -> None:
         super().__init__()
+        assert isinstance(bits, int) or codebook == "uniform"
         self.codebook, self.source, self.learn_bits = codebook, source, learn_bits
         self.conductance = conductance
         self.per_tensor = per_tensor or codebook == "cluster" or source == "shift" or learn_bits
@@ -85,8 +86,17 @@ class WeightRange(nn.Module):
             self.coarsening = nn.Parameter(torch.zeros(1))
         self.set_bits(bits)
 
-    def set_bits(self, bits: int) -> None:
-        self.bits, self.hi = bits, largest(self.codebook, bits)
+    def set_bits(self, bits: int | tuple[int, ...]) -> None:
+        """One width, or those of the output channels one by one."""
+        self.widths = bits if isinstance(bits, tuple) else None
+        self.bits: int = bits if isinstance(bits, int) else max(bits)
+
+    @property
+    def hi(self) -> Reach:
+        """The largest code, or that of each output channel."""
+        if self.widths is None:
+            return largest(self.codebook, self.bits)
+        return torch.tensor([symmetric_hi(bits) for bits in self.widths]).to(self.size.mean)
 
     @property
     def levels(self) -> Tensor | None:
@@ -166,7 +176,7 @@ class WeightRange(nn.Module):
 
 
 @torch.no_grad()
-def best_steps(rows: Tensor, alive: Tensor, hi: int, levels: Tensor | None, *, power_of_two: bool = False) -> Tensor:
+def best_steps(rows: Tensor, alive: Tensor, hi: Reach, levels: Tensor | None, *, power_of_two: bool = False) -> Tensor:
     """For each row, the step whose codes leave the least squared error (a search in one dimension)."""
     sizes = (rows.abs() * alive).amax(dim=1)
     widest = torch.where(sizes > 0, sizes / hi, torch.full_like(sizes, EMPTY_STEP))
@@ -175,10 +185,10 @@ def best_steps(rows: Tensor, alive: Tensor, hi: int, levels: Tensor | None, *, p
         tried = [2.0**-k for k in range(4)]
     else:
         tried = [1.0 - 0.75 * k / CANDIDATES for k in range(CANDIDATES)]
-    errors = []
+    errors, reach = [], by_rows(hi, rows.dim())
     for share in tried:
         step = (widest * share)[:, None]
-        codes = torch.floor(rows / step + 0.5).clamp(-hi, hi) if levels is None else nearest(rows / step, levels)
+        codes = torch.floor(rows / step + 0.5).clamp(-reach, reach) if levels is None else nearest(rows / step, levels)
         errors.append(((codes * step - rows).square() * alive).sum(dim=1))
     best = torch.stack(errors).argmin(dim=0)
     return widest * torch.tensor(tried, dtype=rows.dtype, device=rows.device)[best]
