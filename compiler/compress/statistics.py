@@ -78,9 +78,10 @@ def squared_gradients(model: PreparedModel, names: list[str], inputs: tuple[Tens
                       groups: Sequence[int] | None, classes: int) -> dict[str, Tensor]:  # fmt: skip
     """Squared gradients of the weights of `names`, from a pass of their own over the last batch.
 
-    Without labels: the mean over samples of sum_c (df_c)^2 / f_c, f the softmax: since that is the expectation of
-    (d log f_c)^2 for c drawn from f, one c is drawn for each sample, and the gradients of all samples, with random
-    signs, are added up: their square is the sum of squares, on average.
+    Without labels: the mean over samples of sum_c (df_c)^2 / f_c = sum_c f_c (d log f_c)^2, f the softmax. For each c
+    the gradients of all samples, with random signs, are added up: their square is the sum of squares, on average.
+    (To draw one c for each sample from f is right on average, too, but says next to nothing of a network that is sure:
+    all depends on a few draws of classes that are all but impossible.)
     With labels: for each class group, the square of its mean loss's gradient (FairGRAPE), (classes, *weight.shape).
     """
     weights: list[Tensor] = [model.producer(name).weight for name in names]
@@ -92,7 +93,7 @@ def squared_gradients(model: PreparedModel, names: list[str], inputs: tuple[Tens
             if not isinstance(outputs, Tensor) or outputs.dim() != 2:
                 raise IntaglioError("the score needs one output of classes", where="recipe", hint="score='taylor'")
             if labels is None:
-                squares = [g.square() / len(outputs) for g in _signed_sum(outputs, weights)]
+                squares = [square / len(outputs) for square in _signed_sums(outputs, weights)]
             else:
                 squares = _by_group(outputs, labels, groups, classes, weights)
     finally:
@@ -100,11 +101,15 @@ def squared_gradients(model: PreparedModel, names: list[str], inputs: tuple[Tens
     return dict(zip(names, squares, strict=True))
 
 
-def _signed_sum(outputs: Tensor, weights: list[Tensor]) -> list[Tensor]:
+def _signed_sums(outputs: Tensor, weights: list[Tensor]) -> list[Tensor]:
     logs = F.log_softmax(outputs, dim=1)
-    drawn = torch.multinomial(logs.detach().exp(), 1)
-    signs = torch.randint(0, 2, (len(outputs),), device=outputs.device).to(outputs) * 2 - 1
-    return _gradients((signs * logs.gather(1, drawn)[:, 0]).sum(), weights)
+    roots = (logs.detach() / 2).exp()
+    squares = [torch.zeros_like(w) for w in weights]
+    for c in range(outputs.shape[1]):
+        signs = torch.randint(0, 2, (len(outputs),), device=outputs.device).to(outputs) * 2 - 1
+        gradients = _gradients((signs * roots[:, c] * logs[:, c]).sum(), weights)
+        squares = [square + gradient.square() for square, gradient in zip(squares, gradients, strict=True)]
+    return squares
 
 
 def _by_group(
