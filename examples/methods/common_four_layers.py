@@ -9,6 +9,7 @@ import intaglio
 import torch
 from intaglio.compress import PreparedModel, Recipe
 from intaglio.compress.fit import evaluate
+from intaglio.compress.layers import BatchNormLayer
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -61,11 +62,14 @@ def float_accuracy(example: Example, seed: int) -> float:
 def untrained(example: Example, recipe: Recipe, epochs: int) -> PreparedModel:
     """The frozen model of a recipe without retraining: all steps have a learning rate of 0.
 
-    In `epochs` passes scores, batch norms and ranges see data, and weights leave or are quantised.
+    In `epochs` passes scores and ranges see data, and weights leave or are quantised; batch norms stay as trained.
     """
     loaders = example.data()
     dense, _ = example.fit_float(recipe.seed, loaders, progress=False)
     torch.manual_seed(recipe.seed)
     model = intaglio.prepare(example.net(), example.example_input, recipe).copy_weights(dense)
+    for part in model.modules_by_node.values():
+        if isinstance(part, BatchNormLayer):
+            part.momentum = 0.0
     intaglio.fit(model, *loaders, epochs, lr=0.0, progress=False)
     return model
