@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import intaglio
 import torch
 from intaglio.compress import PreparedModel, Recipe
+from intaglio.flow.search import store
 from torch import Tensor, nn
 
 recipe = Recipe("layerwise", input_bits=4, shares=(0.4, 0.2, 0.25, 0.15))
@@ -44,22 +46,28 @@ def run(folder: Path, **changes: Any) -> intaglio.SearchResult:
     """A small search, in this process."""
     torch.set_num_threads(1)
     model, train, valid = dense()
-    told = {"target_fps": 1e6, "trials": 3, "epochs": 4, "recipe": recipe, "space": SPACE, "progress": False} | changes
-    return intaglio.search(
-        net(),
-        accuracy_drop=30.0,
-        dense=model,
-        train=train,
-        valid=valid,
-        example_input=example_input,
-        folder=folder,
-        **told,
-    )
+    told = {
+        "train": train,
+        "target_fps": 1e6,
+        "trials": 3,
+        "epochs": 4,
+        "recipe": recipe,
+        "space": SPACE,
+        "progress": False,
+    } | changes
+    shared = {"dense": model, "valid": valid, "example_input": example_input, "folder": folder}
+    return intaglio.search(net(), accuracy_drop=30.0, **shared, **told)
 
 
-if __name__ == "__main__":  # FOLDER TRIALS [EPOCHS]: one of several processes
+class Stuck(list):  # type: ignore[type-arg]
+    """Batches that never come."""
+
+    def __iter__(self) -> Any:
+        time.sleep(1000)
+        return super().__iter__()
+
+
+if __name__ == "__main__":  # FOLDER TRIALS [stuck]: one of several processes
     warnings.simplefilter("error")
-    from intaglio.flow.search import store
-
     store.HEARTBEAT, store.GRACE = 1, 3
-    run(Path(sys.argv[1]), trials=int(sys.argv[2]), epochs=int(sys.argv[3]) if len(sys.argv) > 3 else 4)
+    run(Path(sys.argv[1]), trials=int(sys.argv[2]), **({"train": Stuck(data()[0])} if "stuck" in sys.argv else {}))

@@ -97,7 +97,7 @@ def search(
     """
     cost = cost or ("interval" if target_fps is None else "lut")
     recipe = recipe or Recipe()
-    _check(accuracy_drop, trials, cost, target_fps)
+    _check(recipe, accuracy_drop, trials, cost, target_fps)
     check_board(board, clock_mhz, budget, target_fps)
     dense = dense or prepare(net, example_input, Recipe("float"))
     compile_options = {"board": board, "clock_mhz": clock_mhz, "target_fps": target_fps, "budget": budget}
@@ -143,6 +143,7 @@ class _Run:
     ) -> None:
         self.job, self.space, self.folder, self.name = job, space, folder, name
         self.drop, self.float_accuracy, self.console = drop, float_accuracy, console
+        self.current: Mapping[str, int] = {}
 
     def until(self, study: Study, trials: int) -> None:
         """Runs trials until the study has so many, those of other processes counted; waits for the last of these."""
@@ -159,6 +160,9 @@ class _Run:
                 continue
             try:
                 study.optimize(self._objective, n_trials=1, callbacks=[self._tell])
+            except KeyboardInterrupt:
+                study.enqueue_trial(dict(self.current))
+                raise
             except optuna.exceptions.UpdateFinishedTrialError:
                 self.console.print("another process took this one for dead; the trial is run anew")
 
@@ -166,7 +170,7 @@ class _Run:
         """Accuracy in percent, and cost. Raises TrialPruned where there is no design."""
         import optuna
 
-        numbers = self.space.suggest(trial)
+        self.current = numbers = self.space.suggest(trial)
         recipe, stage = self.space.recipe_of(numbers), "before training"
         trial.set_user_attr("recipe", recipe.to_dict())
         try:
@@ -211,7 +215,10 @@ class _Run:
         self.console.print(escape(said), soft_wrap=True)
 
 
-def _check(accuracy_drop: float, trials: int, cost: str, target_fps: float | None) -> None:
+def _check(recipe: Recipe, accuracy_drop: float, trials: int, cost: str, target_fps: float | None) -> None:
+    if recipe.method == "float":
+        hint = "a method that prunes or quantises"
+        raise IntaglioError("a float recipe has nothing to search", where="search", hint=hint)
     if not 0 <= accuracy_drop <= 100:
         hint = "points of accuracy that may be lost: 0 to 100"
         raise IntaglioError(f"accuracy_drop = {accuracy_drop:g}", where="search", hint=hint)

@@ -103,10 +103,6 @@ def make_space(
         IntaglioError: for fields and values that no recipe has, fields without a choice, or a space of one point.
     """
     recipe = model.recipe
-    if recipe.method == "float":
-        raise IntaglioError(
-            "a float recipe has nothing to search", where="search", hint="a method that prunes or quantises"
-        )
     choices = {
         field: _checked(recipe, field, values)
         for field, values in (_default(recipe) if given is None else given).items()

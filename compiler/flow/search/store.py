@@ -16,11 +16,18 @@ from ...compress.model import PreparedModel
 from ...errors import IntaglioError
 
 if TYPE_CHECKING:
+    from optuna.storages import RDBStorage
     from optuna.study import Study
     from optuna.trial import FrozenTrial
 
 HEARTBEAT, GRACE = 5, 30
 """Seconds between signs of life of a trial that runs, and without one after which its process counts as dead."""
+
+RETRIES = 2
+"""How often a trial whose process died is tried again."""
+
+ATTEMPTS, PAUSE = 5, 0.3
+"""Of opening a store that others are opening, too; seconds between."""
 
 WAIT = 60
 """Seconds that a process waits for others to let go of an SQLite file."""
@@ -44,20 +51,16 @@ def open_study(
         raise IntaglioError(
             "a search keeps its trials with Optuna, which is not installed", hint="pip install intaglio[search]"
         ) from None
-    connect = {"connect_args": {"timeout": WAIT}} if url.startswith("sqlite") else {}
     try:
-        with warnings.catch_warnings():
+        storage = _storage(url)
+        with quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            storage = optuna.storages.RDBStorage(
-                url, engine_kwargs=connect, heartbeat_interval=HEARTBEAT, grace_period=GRACE
-            )
             sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
-        new, aims = True, (optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE)
-        try:
-            with quiet():
+            new, aims = True, (optuna.study.StudyDirection.MAXIMIZE, optuna.study.StudyDirection.MINIMIZE)
+            try:
                 study = optuna.create_study(storage=storage, study_name=name, sampler=sampler, directions=aims)
-        except optuna.exceptions.DuplicatedStudyError:
-            study, new = optuna.load_study(storage=storage, study_name=name, sampler=sampler), False
+            except optuna.exceptions.DuplicatedStudyError:
+                study, new = optuna.load_study(storage=storage, study_name=name, sampler=sampler), False
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError, ImportError, OSError, RuntimeError) as error:
         why = " ".join(str(error).split()).partition("(Background")[0]
         raise IntaglioError(
@@ -69,6 +72,30 @@ def open_study(
             study.enqueue_trial(dict(numbers))
     _check_same(_settings_of(study), settings, url, name)
     return study
+
+
+def _storage(url: str) -> RDBStorage:
+    """The database; where another process is making its tables just now, a moment later."""
+    import optuna
+    from sqlalchemy.exc import IntegrityError, OperationalError
+
+    connect = {"connect_args": {"timeout": WAIT}} if url.startswith("sqlite") else {}
+    for attempt in range(ATTEMPTS):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                return optuna.storages.RDBStorage(
+                    url,
+                    engine_kwargs=connect,
+                    heartbeat_interval=HEARTBEAT,
+                    grace_period=GRACE,
+                    heartbeat_stale_trial_callback=optuna.storages.RetryHeartbeatStaleTrialCallback(RETRIES),
+                )
+        except (IntegrityError, OperationalError):
+            if attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(PAUSE)
+    raise AssertionError  # the loop returns or raises
 
 
 def fingerprint(model: PreparedModel) -> str:
@@ -95,7 +122,7 @@ def trials_of(study: Study) -> list[FrozenTrial]:
 
 
 def bury(study: Study) -> None:
-    """Marks as failed what runs in processes that have given no sign of life for GRACE seconds."""
+    """What runs in processes that have given no sign of life for GRACE seconds is marked as failed, and put in line."""
     import optuna
 
     with warnings.catch_warnings():
@@ -118,11 +145,10 @@ def quiet() -> Iterator[None]:
 
 def _settings_of(study: Study) -> Mapping[str, Any] | None:
     """None of a study that is not ours; one that another process has just made says so a moment later."""
-    for _ in range(20):
-        found = study.user_attrs.get(SETTINGS)
-        if found is not None or study.get_trials(deepcopy=False):
+    for _ in range(ATTEMPTS):
+        if (found := study.user_attrs.get(SETTINGS)) is not None:
             return found
-        time.sleep(0.1)
+        time.sleep(PAUSE)
     return None
 
 
