@@ -1,4 +1,4 @@
-"""Networks of four layers on digits (8x8, 360 images held out), and recipes run on them without retraining."""
+"""Small networks on digits (8x8, 360 images held out), and recipes run on them without retraining."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import digits_cnn
 from data import TensorBatches, digits
 from training import Example
 
@@ -48,6 +49,11 @@ ON_CNN = Example(
     "digits_cnn4", cnn, torch.zeros(1, 1, 8, 8), data, Recipe(), "pynq-z2",
     float_epochs=20, epochs=20, settings={"lr": 0.004, "retrain_lr": 0.75},
 )  # fmt: skip
+ON_PAIR = Example(
+    "digits_cnn2", lambda: digits_cnn.net(8, 16), torch.zeros(1, 1, 8, 8), data, Recipe(), "pynq-z2",
+    float_epochs=20, epochs=20, settings=ON_CNN.settings,
+)  # fmt: skip
+"""Two convolutions, each before a pool."""
 ON_MLP = Example(
     "digits_mlp4", mlp, torch.zeros(1, 1, 8, 8), lambda: data(2 * BATCH), Recipe(), "pynq-z2",
     float_epochs=30, epochs=30, settings={"lr": 0.006, "retrain_lr": 0.75},

@@ -18,8 +18,8 @@ from experiment import Experiment, Measured, Outcome
 from intaglio.compress import PreparedModel, Recipe
 from intaglio.compress.storage import rate
 
-KEEPS = (0.15, 0.22, 0.3, 0.4, 0.55, 0.75)
-RATES = (1.5, 1.75, 2.0, 2.5)
+KEEPS = (0.2, 0.3, 0.4, 0.55)
+RATES = (1.75, 2.0, 2.25)
 """Bits a weight, Huffman, at which curves are compared."""
 ARMS = {"curvature": "curvature-kl", "magnitude": "magnitude"}
 
@@ -56,19 +56,25 @@ def judge(found: Outcome) -> tuple[bool, str]:
     for asked in RATES:
         name = f"cross-entropy at {asked:g}"
         ours, others = found.of("curvature", name), found.of("magnitude", name)
-        holds &= found.difference("curvature", "magnitude", name).high < 0
+        lead = found.difference("curvature", "magnitude", name)
+        holds &= lead.high < 0
         accuracies = [found.of(arm, f"accuracy at {asked:g}").mean for arm in found.values]
         parts.append(
-            f"at {asked:g} bits a weight {ours.text()} against {others.text()} "
+            f"at {asked:g} bits a weight {ours.text()} against {others.text()}, difference {lead.text()} "
             f"({accuracies[0]:.1f} and {accuracies[1]:.1f} % right)"
         )
-    lead = found.difference("curvature", "magnitude", f"cross-entropy at {RATES[len(RATES) // 2]:g}")
-    return holds, f"test cross-entropy: {'; '.join(parts)}; difference at {RATES[len(RATES) // 2]:g}: {lead.text()}"
+    at_30 = " and ".join(
+        f"{found.of(arm, 'cross-entropy at keep 0.3').text()} ({found.of(arm, 'rate at keep 0.3').mean:.2f} bits)"
+        for arm in found.values
+    )
+    return holds, f"test cross-entropy: {'; '.join(parts)}; at 30 % of the weights kept {at_30}"
 
 
 experiment = Experiment(
     5, "rate_distortion", "At equal Huffman rate and without retraining, pruning and clustering by curvature leaves a "
     "lower test cross-entropy than by magnitude", "digits, MLP 64-64-32-32-10", tuple(ARMS), run, judge,
+    note="16 clusters. On the seeds 100 and 101 the two arms' curves cross with 4 and with 8 clusters, too: what "
+    "magnitude keeps is cheaper to code.",
 )  # fmt: skip
 
 if __name__ == "__main__":
