@@ -48,6 +48,7 @@ def run(folder: Path, **changes: Any) -> intaglio.SearchResult:
     model, train, valid = dense()
     told = {
         "train": train,
+        "valid": valid,
         "target_fps": 1e6,
         "trials": 3,
         "epochs": 4,
@@ -55,7 +56,7 @@ def run(folder: Path, **changes: Any) -> intaglio.SearchResult:
         "space": SPACE,
         "progress": False,
     } | changes
-    shared = {"dense": model, "valid": valid, "example_input": example_input, "folder": folder}
+    shared = {"dense": model, "example_input": example_input, "folder": folder}
     return intaglio.search(net(), accuracy_drop=30.0, **shared, **told)
 
 

@@ -93,6 +93,13 @@ def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     assert search_script.run(tmp_path, trials=2).rows == second.rows
 
 
+def test_a_space_that_is_used_up_ends_the_search(tmp_path: Path) -> None:
+    """Two points: each is tried once, however many trials are asked for."""
+    result = search_script.run(tmp_path, trials=10, space={"weight_bits": (2, 4)}, per_layer=())
+    assert [row.recipe["weight_bits"] for row in result.rows] == [4, 2]
+    assert search_script.run(tmp_path, trials=10, space={"weight_bits": (2, 4)}, per_layer=()).rows == result.rows
+
+
 def test_a_killed_trial_is_marked_and_done_anew(tmp_path: Path) -> None:
     """The process is killed in the middle of its first trial, whose batches do not come."""
     killed = process(tmp_path, 2, "stuck")
@@ -167,6 +174,12 @@ def test_what_makes_no_sense_is_refused_before_anything_is_written(
     with pytest.raises(intaglio.IntaglioError, match=said):
         search_script.run(tmp_path / "out", **changes)
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_that_are_no_classes_are_refused(tmp_path: Path) -> None:
+    _, valid = search_script.data()
+    with pytest.raises(intaglio.IntaglioError, match="there is no accuracy to keep"):
+        search_script.run(tmp_path / "out", valid=[(x, y.double()) for x, y in valid])
 
 
 def test_a_store_of_another_search_is_refused(found: SearchResult, tmp_path: Path) -> None:

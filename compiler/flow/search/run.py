@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 NO_DESIGN = 100.0
 """Points of accuracy that a trial without a design counts as having lost too many: all there are."""
+
+SAME = "same_as"
+"""Where a trial says that another has had its recipe."""
+
+REPEATS = 25
+"""Proposals, one after the other, of what was tried already: from then on the space counts as used up."""
 
 POLL = 1.0
 """Seconds between looks at what other processes are doing."""
@@ -80,7 +87,8 @@ def search(
         space: field of the recipe -> values to choose from. If left out: `keep`, `weight_bits` and `act_bits`, or the
             weights of the losses where these decide.
         per_layer: of `keep` and `weight_bits` those that every layer chooses for itself.
-        trials: how many the study shall have, those counted that it has already; without those that failed.
+        trials: how many different ones the study shall have, those counted that it has already, those left out that
+            failed. Fewer, where the space has no more.
         epochs: of training in each trial.
         settings: what `fit` is told beside: lr, optimizer, device, ...
         cost: `lut`, `board` (the used share of the scarcest resource) or `interval` (cycles between frames). If left
@@ -107,6 +115,9 @@ def search(
     for numbers in choices.first():
         job.check(choices.recipe_of(numbers))
     float_accuracy = 100 * evaluate(dense, valid)
+    if isnan(float_accuracy):
+        hint = "batches (x, y) whose y are classes, whole numbers"
+        raise IntaglioError("there is no accuracy to keep: the labels are no classes", where="search, valid", hint=hint)
     common = {
         "network": fingerprint(dense),
         "recipe": recipe.resolved(),
@@ -124,7 +135,7 @@ def search(
     with quiet():
         run.until(opened, trials)
     asked = {**common, "accuracy_drop": accuracy_drop, "study": study}
-    rows = tuple(run.row(trial) for trial in trials_of(opened))
+    rows = tuple(run.row(trial) for trial in trials_of(opened) if SAME not in trial.user_attrs)
     return SearchResult(rows, float_accuracy, asked, folder)
 
 
@@ -151,13 +162,16 @@ class _Run:
 
         while True:
             bury(study)
-            states = [trial.state.name for trial in trials_of(study)]
+            begun = trials_of(study)
+            states = [trial.state.name for trial in begun if SAME not in trial.user_attrs]
             done, running = states.count("COMPLETE") + states.count("PRUNED"), states.count("RUNNING")
-            if done >= trials and not running:
+            used_up = len(begun) >= REPEATS and all(SAME in trial.user_attrs for trial in begun[-REPEATS:])
+            if (done >= trials or used_up) and not running:
                 return
-            if done + running >= trials:
+            if done + running >= trials or used_up:
                 time.sleep(POLL)
                 continue
+            self.current = {}
             try:
                 study.optimize(self._objective, n_trials=1, callbacks=[self._tell])
             except KeyboardInterrupt:
@@ -171,6 +185,14 @@ class _Run:
         import optuna
 
         self.current = numbers = self.space.suggest(trial)
+        if (known := self._known(trial, numbers)) is not None:
+            trial.set_user_attr(SAME, known.number)
+            if known.state.name == "PRUNED":
+                trial.set_constraint("accuracy", NO_DESIGN)
+                raise optuna.TrialPruned
+            accuracy, cost = known.values
+            trial.set_constraint("accuracy", self.float_accuracy - self.drop - accuracy)
+            return accuracy, cost
         recipe, stage = self.space.recipe_of(numbers), "before training"
         trial.set_user_attr("recipe", recipe.to_dict())
         try:
@@ -188,6 +210,11 @@ class _Run:
         trial.set_constraint("accuracy", self.float_accuracy - self.drop - accuracy)
         return accuracy, found["cost"]
 
+    def _known(self, trial: Trial, numbers: Mapping[str, int]) -> FrozenTrial | None:
+        """A trial that has tried the same to its end."""
+        ended = [other for other in trials_of(trial.study) if other.state.name in ("COMPLETE", "PRUNED")]
+        return next((other for other in ended if other.params == numbers), None)
+
     def _fits_surely(self, trial: Trial, numbers: Mapping[str, int]) -> bool:
         """Whether a design of as many channels and bits, or more, has been built already."""
         built = [other for other in trials_of(trial.study) if other.state.name == "COMPLETE"]
@@ -204,7 +231,9 @@ class _Run:
         return Row(trial.number, states[trial.state.name], accuracy, drop, attributes.get("recipe", {}), found, reason)
 
     def _tell(self, _: Study, trial: FrozenTrial) -> None:
-        """A line for every trial."""
+        """A line for every trial that was more than a repetition."""
+        if SAME in trial.user_attrs:
+            return
         row, said = self.row(trial), f"trial {trial.number}: "
         if row.state == "built":
             f = row.found
