@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from .drawing import AFTER, BEFORE, INK, SOFT, as_svg, blank
@@ -53,7 +54,7 @@ def draw_front(
     x: str,
     y: str,
 ) -> str:
-    """All points, those on the front joined by steps, and horizontal lines with their names; a file of its own."""
+    """All points, those on the front joined by steps, and horizontal lines, the first named above, the next below."""
     figure, axes = blank(7.4, 4.6)
     if points:
         across, up = zip(*points, strict=True)
@@ -62,9 +63,9 @@ def draw_front(
         across, up = zip(*front, strict=True)
         axes.step(across, up, where="post", color=AFTER, linewidth=1.2)
         axes.scatter(across, up, s=26, color=AFTER, label="front", zorder=3)
-    for name, at in lines.items():
+    for (name, at), side in zip(lines.items(), cycle(("bottom", "top")), strict=False):
         axes.axhline(at, color=SOFT, linewidth=0.8, linestyle=(0, (4, 3)))
-        axes.annotate(name, (1, at), xycoords=("axes fraction", "data"), ha="right", va="bottom", size=8, color=SOFT)
+        axes.annotate(name, (1, at), xycoords=("axes fraction", "data"), ha="right", va=side, size=8, color=SOFT)
     _label(axes, x, y, logarithmic=False)
     if points:
         axes.legend(fontsize=8, frameon=False, labelcolor=INK, loc="lower right")
@@ -76,7 +77,7 @@ def _label(axes: Axes, x: str, y: str, logarithmic: bool) -> None:
 
     if logarithmic:
         axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     axes.set_xlabel(x, fontsize=9, color=INK)
