@@ -156,9 +156,12 @@ def _one_shift(producer: Producer, gain: Float64) -> Float64:
     weight = producer.weight.detach().to("cpu", torch.float64)
     folded = weight * torch.from_numpy(gain).reshape(-1, *(1,) * (weight.dim() - 1))
     alive = torch.ones_like(weight) if producer.provisional is None else producer.provisional.cpu().to(weight)
-    found, rows = producer.range, (1, -1)
-    step = best_steps(folded.reshape(rows), alive.reshape(rows), found.hi, found.levels, power_of_two=True)
-    return np.where(gain < SMALLEST, 0.0, float(step))
+    found, row = producer.range, (1, -1)
+    if found.signs:
+        step = power_of_two(max(SMALLEST, float((folded.abs() * alive).sum() / alive.sum().clamp(min=1))))
+    else:
+        step = float(best_steps(folded.reshape(row), alive.reshape(row), found.hi, found.levels, power_of_two=True))
+    return np.where(gain < SMALLEST, 0.0, step)
 
 
 def _snap_lone_batch_norm(model: PreparedModel, node: Node, unit: dict[str, float]) -> None:
