@@ -76,6 +76,9 @@ def calibrate(
     limit: Annotated[int | None, typer.Option(min=1, help="Measure only so many modules.")] = None,
     kinds: Annotated[list[str] | None, typer.Option(help="Measure only these operators and links.")] = None,
     like: Annotated[str, typer.Option(help="A family whose table lends the modules that are not measured.")] = "",
+    fresh: Annotated[
+        int | None, typer.Option(min=1, help="Fit nothing: judge the prices in force on so many fresh modules.")
+    ] = None,
     config: Config = None,
     as_json: Json = False,
 ) -> None:
@@ -93,6 +96,11 @@ def calibrate(
         with err.status("elaborating the designs, fitting prices to their reports"):
             found = calibrate_reports(designs, board, out=out, report=report)
         _show(found, as_json, _print_reports)
+        return
+    if fresh is not None:
+        from ..flow.fresh import check_fresh
+
+        _show(check_fresh(fresh, family, jobs=jobs, console=err), as_json, _print_errors)
         return
     from ..flow.calibrate import calibrate as measure_and_fit
 

@@ -101,8 +101,16 @@ def held_out(chosen: Chosen, fitted: Callable[[Chosen], Prices]) -> dict[str, Fl
 
 
 def judge(chosen: Chosen) -> dict[str, Any]:
-    """Errors on modules held out, by operator and by size; rules hit exactly; rank correlations."""
-    found = held_out(chosen, lambda others: fit_prices("", others, {}))
+    """The errors on modules held out."""
+    return summary(chosen, held_out(chosen, lambda others: fit_prices("", others, {})))
+
+
+def summary(chosen: Chosen, predictions: Mapping[str, Sequence[float] | Floats]) -> dict[str, Any]:
+    """Errors by operator and by size; rules hit exactly; rank correlations.
+
+    predictions: of "lut" and "ff", for each module.
+    """
+    found = {name: np.asarray(values, np.float64) for name, values in predictions.items()}
     measured = {name: np.array([row[name] for _, row in chosen]) for name in FITTED}
     missed = {name: errors(found[name], measured[name]) for name in FITTED}
     kinds = np.array([specimen.kind for specimen, _ in chosen])

@@ -14,6 +14,11 @@ BLOCK = 64
 CHOICES = 3
 """Choices between two that one LUT makes: four inputs and two bits of the address."""
 
+STATE_BITS, FIRST_COLUMN = 4, 2
+"""What a bit of a word is in a memory of few words, in so many bits: constant 0 or 1, or, from this number on, which of
+the columns that vary. Of four words, 14 do.
+"""
+
 
 def different_parts(table: Int64, bits: int, *, apart: bool = False) -> dict[str, int]:
     """What differs, counted.

@@ -82,7 +82,7 @@ def shift_clip_parts(lanes: int, context: dict[str, Any]) -> Parts:
     chosen = bits if clips_both(context) else 0
     return (
         Part("register", lanes, {"bits": (low + high + bits) * held}),
-        Part("clip", lanes, {"sides": sides, "bits": chosen}),
+        Part("clip", lanes, {"sides": sides, "upper": max(0, upper), "bits": chosen}),
     )
 
 

@@ -14,7 +14,7 @@ from math import ceil
 from ...errors import IntaglioError
 from ...ir import Part
 from ..resources import Resources
-from . import addends, arithmetic, cases, choices, comparisons, memories, multipliers
+from . import arithmetic, cases, choices, comparisons, few_words, memories, multipliers
 from .cases import case_blocks
 from .memories import URAM_SHAPE, block_rams, different_columns
 from .multipliers import SAVINGS, dsp_slices
@@ -32,11 +32,11 @@ __all__ = [
 ]
 
 _FEATURES = (
-    addends.FEATURES
-    | arithmetic.FEATURES
+    arithmetic.FEATURES
     | cases.FEATURES
     | choices.FEATURES
     | comparisons.FEATURES
+    | few_words.FEATURES
     | memories.FEATURES
     | multipliers.FEATURES
 )

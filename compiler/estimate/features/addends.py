@@ -10,18 +10,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from .common import LUT_INPUTS, Features, Make, Sizes
-from .sums import Row, compress, lone_rows, number, product
+from .common import LUT_INPUTS, Features, Sizes
+from .sums import Row, compress, lone_rows, number, plain_product, product
 
 REGISTER, GATE = 1, 2
 """Inputs of a bit that comes from a register, and of one that is a gate of two of them."""
 
+BOTH = 2
+"""Of two factors, so many are unsigned."""
+
 Inputs = npt.NDArray[np.int64]
+Masks = npt.NDArray[np.uint32]
 
 
 def spread(rows: Sequence[Row], width: int, inputs: int) -> Inputs:
@@ -30,31 +34,44 @@ def spread(rows: Sequence[Row], width: int, inputs: int) -> Inputs:
     return live.reshape(-1, width) * inputs
 
 
-def luts(inputs: Inputs, alike: Inputs) -> int:
+def luts(inputs: Inputs, alike: Inputs, shared: Masks | None = None) -> int:
     """LUTs that add rows of bits.
 
-    inputs: (rows, columns) of the LUT that each bit would be: 1 a register, 0 a constant 0. alike: for each row, from
-    which column on all bits are equal to the bit before: what is equal is built once.
+    inputs: (rows, columns) of the LUT that each bit would be: 1 a register, 0 a constant. alike: for each row, from
+    which column on all bits are equal to the bit before: what is equal is built once. shared: of each bit, which inputs
+    that others have, too, it has besides: a LUT takes each of them once.
     """
+    if shared is None:
+        shared = np.zeros(inputs.shape, np.uint32)
     column, found = np.arange(inputs.shape[1]), 0
     while len(inputs) > 2:
         whole = len(inputs) // 3 * 3
         ends = alike[:whole].reshape(-1, 3).max(axis=1)
-        three = np.sort(inputs[:whole].reshape(-1, 3, inputs.shape[1]), axis=1)
-        adds = three[:, 1] > 0
-        total = np.count_nonzero(three, axis=1)
+        order = np.argsort((inputs + np.bitwise_count(shared))[:whole].reshape(-1, 3, len(column)), axis=1)
+        three, masks = (
+            np.take_along_axis(each[:whole].reshape(-1, 3, len(column)), order, axis=1) for each in (inputs, shared)
+        )
+        there = three + np.bitwise_count(masks) > 0
+        adds = there[:, 1]
+        total, both = np.count_nonzero(there, axis=1), np.zeros_like(masks[:, 0])
         for bit in range(3):
-            more = np.maximum(three[:, bit] - 1, 0)
-            fits = total + more <= LUT_INPUTS
+            more, union = np.where(there[:, bit], three[:, bit] - 1, 0), both | masks[:, bit]
+            fits = total + more + np.bitwise_count(union) <= LUT_INPUTS
             found += np.count_nonzero(adds & ~fits & (column < ends[:, None]))
-            total = total + np.where(fits, more, 0)
-        carries = np.zeros_like(total)
-        carries[:, 1:] = np.where(adds, total, 0)[:, :-1]
-        sums = np.where(adds, total, three[:, 2])
-        made = np.stack([sums, carries], axis=1).reshape(-1, inputs.shape[1])
-        inputs = np.concatenate([made, inputs[whole:]])
+            total, both = total + np.where(fits, more, 0), np.where(fits, union, both)
+        sums, masks = np.where(adds, total, three[:, 2]), np.where(adds, both, masks[:, 2])
+        inputs = np.concatenate([_with_carries(sums, adds), inputs[whole:]])
+        shared = np.concatenate([_with_carries(masks, adds), shared[whole:]])
         alike = np.concatenate([np.stack([ends, np.minimum(ends + 1, len(column))], axis=1).ravel(), alike[whole:]])
-    return found + _chain(inputs[:, : alike.max(initial=0)])
+    end = alike.max(initial=0)
+    return found + _chain((inputs + np.bitwise_count(shared))[:, :end])
+
+
+def _with_carries(sums: Any, adds: npt.NDArray[np.bool_]) -> Any:
+    """Row by row the sums, and what has the same inputs one column further, where something is added."""
+    carries = np.zeros_like(sums)
+    carries[:, 1:] = np.where(adds, sums, 0)[:, :-1]
+    return np.stack([sums, carries], axis=1).reshape(-1, sums.shape[1])
 
 
 def _chain(inputs: Inputs) -> int:
@@ -80,14 +97,18 @@ def _of(rows: Sequence[Row], width: int, inputs: int) -> Cells:
 
 
 @cache
-def of_numbers(terms: int, bits: int, width: int, inputs: int = REGISTER) -> Cells:
-    """Signed numbers, each bit of so many inputs."""
-    return _of([number(bits, width)] * terms, width, inputs)
+def of_numbers(terms: int, bits: int, width: int, inputs: int = REGISTER, *, signed: bool = True) -> Cells:
+    """Numbers, each bit of so many inputs."""
+    return _of([number(bits, width, signed=signed)] * terms, width, inputs)
 
 
 @cache
 def of_products(terms: int, a: int, b: int, unsigned: int, width: int) -> Cells:
-    """Products of a signed factor of `b` bits and one of `a` bits, signed or not. Gates of a single bit share it."""
+    """Products of a signed factor of `b` bits and one of `a` bits, signed or not; or, with 2, of two unsigned ones.
+    Gates of a single bit share it.
+    """
+    if unsigned == BOTH:
+        return _of(plain_product(max(a, b), min(a, b), width) * terms, width, GATE)
     long, short = max(a + unsigned, b), min(a + unsigned, b)
     first = a + unsigned >= b
     rows = product(long, short, bool(unsigned) and first, bool(unsigned) and not first, width) * terms
@@ -115,27 +136,41 @@ def of_digits(terms: int, x: int, weight: int, unsigned: int, width: int) -> int
         rows[digit, at:] = bits[-1]
         rows[digit, at : at + len(bits)] = bits[: max(width - at, 0)]
         alike[digit] = min(at + len(bits), width)
-    found = luts(np.tile(rows, (terms, 1)), np.tile(alike, terms))
-    return min(found, width) if terms == 1 and x + weight <= LUT_INPUTS else found
+    return luts(np.tile(rows, (terms, 1)), np.tile(alike, terms))
 
 
-def _sum(s: Sizes) -> Features:
+def chained(terms: int, weight: int) -> bool:
+    """Are the digits of a product added one by one, in carry chains? Two are; and where they may fill the bits of a
+    product, Yosys does not see that their sum cannot overflow.
+    """
+    digits = (weight + 1) // 2
+    return terms == 1 and digits > 1 and (digits == PAIR or weight % 2 == 1)
+
+
+PAIR = 2
+
+
+def chain_luts(x: int, weight: int, unsigned: int) -> int:
+    """Of those chains, as measured: two for each bit of an operand, its sign and what is above it."""
+    chains = (weight + 1) // 2 - 1
+    return chains * (2 * x + 1) + (2 * chains - 1) * unsigned + (weight % 2 == 0)
+
+
+def sum_of(s: Sizes) -> Features:
     """The sum, of `width` bits, of so many `terms`: products of factors of `a` and `b` bits, by Booth's digits or not;
     or numbers of `bits`, each bit of so many `inputs`.
     """
     terms, width = s["terms"], s["width"]
     if "booth" in s:
-        found = of_digits(terms, s["a"], s["b"], s["unsigned"], width)
-        return {"digits" if terms > 1 else "digits_alone": found}
+        if chained(terms, s["b"]):
+            return {"chained": chain_luts(s["a"], s["b"], s["unsigned"])}
+        return {"digits": of_digits(terms, s["a"], s["b"], s["unsigned"], width)}
     inputs = s.get("inputs", REGISTER)
     cells = (
         of_products(terms, s["a"], s["b"], s["unsigned"], width)
         if "a" in s
-        else of_numbers(terms, s["bits"], width, inputs)
+        else of_numbers(terms, s["bits"], width, inputs, signed=bool(s.get("signed", 1)))
     )
     if "a" in s or (inputs > REGISTER and s["bits"] > 1):
         return {"gated": cells.luts, "gated_adders": cells.adders}
     return {"gated_bits" if inputs > REGISTER else "registered": cells.luts}
-
-
-FEATURES: dict[str, Make] = {"sum": _sum}

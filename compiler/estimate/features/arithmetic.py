@@ -6,12 +6,15 @@ from math import ceil
 
 from .cases import FEATURES as CASES
 from .common import LUT_INPUTS, Features, Make, Sizes
+from .comparisons import constant_luts
 from .sums import compress, number
 
 
 def _clip(s: Sizes) -> Features:
-    """One bound sets or resets the result's register; at two, each bit is chosen, too."""
-    return {"one": 1, "sides": s["sides"], "bits": s["bits"]}
+    """One bound sets or resets the result's register; at two, each bit is chosen, too. A side compares the bits above
+    those of the result.
+    """
+    return {"one": 1, "compared": s["sides"] * constant_luts(s["upper"]), "bits": s["bits"]}
 
 
 def _word_sum(s: Sizes) -> Features:

@@ -55,6 +55,11 @@ def product(long: int, short: int, unsigned_long: bool, unsigned_short: bool, wi
     return [*rows, last]
 
 
+def plain_product(long: int, short: int, width: int) -> list[Row]:
+    """The rows of a product of unsigned factors."""
+    return [number(long, width, i, signed=False) for i in range(short)]
+
+
 def compress(rows: list[Row], width: int, lone: int = 0, column: int = 0) -> Adders:
     """What adds these rows, and as many `lone` bits as this, all of one column."""
     if lone:

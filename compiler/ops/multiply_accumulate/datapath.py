@@ -31,6 +31,7 @@ from ..hardware import (
     signed_holding,
     width_of,
 )
+from .few_words import VERY_FEW_WORDS, bit_states, known_sums
 from .forms import FORMS, Form
 from .layer import MacLayer
 from .tiles import Tiles
@@ -289,13 +290,24 @@ class Datapath:
             return lambda: {"columns": self.word_width - self.kernel.pe * self.kernel.simd * (bits - varying)}
         return None
 
+    def _known_bits(self) -> Int64 | None:
+        """Of very few words, what each bit of the weights (pe, simd) is."""
+        if not 1 < self.depth <= VERY_FEW_WORDS or self.layer.weight.size > MOST_WEIGHTS:
+            return None
+        return bit_states(self._codes, self.form.word(self.layer).bits)
+
     def _sums(self) -> Iterator[Part]:
         """Products and adder trees, from register to register."""
         layer, form, pe = self.layer, self.form, self.kernel.pe
+        known, done = self._known_bits(), 0
         for sums, terms, bottom, top in segments(self.kernel.simd, self.kernel.stages):
             if bottom == 0:
                 width = min(form.term_bits(layer) + top, layer.out.bits)
-                yield from form.summed(self, pe * sums, terms, width)
+                parts = form.summed(self, pe * sums, terms, width)
+                if known is not None:
+                    chosen, done = known[:, done : done + sums * terms], done + sums * terms
+                    parts = tuple(piece for part in parts for piece in known_sums(part, chosen))
+                yield from parts
             elif terms > 1:
                 bits = form.live_term_bits(layer)
                 width = min(bits + top, layer.out.bits)

@@ -102,7 +102,8 @@ class PackedDsp(Form):
         if terms == 1:
             return ()
         pe, bits = datapath.kernel.pe, self.live_term_bits(datapath.layer)
-        return (Part("sum", sums // pe * (pe - self._alone(datapath)), {"terms": terms, "bits": bits, "width": width}),)
+        sizes = {"terms": terms, "bits": bits, "width": width, "signed": 0}
+        return (Part("sum", sums // pe * (pe - self._alone(datapath)), sizes),)
 
     def registers(self, datapath: Datapath) -> Parts:
         pe = datapath.kernel.pe
@@ -124,7 +125,7 @@ class PackedDsp(Form):
             parts += [Part("register", side * count, {"bits": bits}) for count, bits in row]
         for sums, terms, bottom, top in segments(kernel.simd, kernel.stages):
             if terms > 1:
-                sizes = {"terms": terms, "bits": layer.x.bits + bottom, "width": layer.x.bits + top}
+                sizes = {"terms": terms, "bits": layer.x.bits + bottom, "width": layer.x.bits + top, "signed": 0}
                 parts.append(Part("sum", side * sums, sizes))
         return tuple(parts)
 
@@ -136,7 +137,7 @@ class PackedDsp(Form):
             packed = (fields - 1) * self.live_term_bits(layer) + layer.weight_bits
             return (Part("packed_dsp", count, {"a": packed, "b": layer.x.bits}),)
         width = layer.weight_bits + (layer.x.bits if layer.x.bits > 1 else 0)
-        sizes = {"terms": 1, "a": layer.weight_bits, "b": layer.x.bits, "unsigned": 0, "width": width}
+        sizes = {"terms": 1, "a": layer.weight_bits, "b": layer.x.bits, "unsigned": 2, "width": width}
         return Part("sum", fields * count, sizes), Part("register", fields * count, {"bits": width})
 
     def accumulator(self, datapath: Datapath) -> Parts:
