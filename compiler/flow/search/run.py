@@ -21,7 +21,7 @@ from ..prepare import prepare
 from .front import Row, SearchResult, graph_file
 from .space import LAYERED, Space, make_space
 from .store import bury, fingerprint, open_study, quiet, trials_of, url_of
-from .trial import COSTS, Job, check_board, infeasible
+from .trial import Job, check_asked, infeasible
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -103,10 +103,17 @@ def search(
     Raises:
         IntaglioError: for arguments that make no sense, a network that cannot be built, or a store of another search.
     """
-    cost = cost or ("interval" if target_fps is None else "lut")
-    recipe = recipe or Recipe()
-    _check(recipe, accuracy_drop, trials, cost, target_fps)
-    check_board(board, clock_mhz, budget, target_fps)
+    recipe, cost = recipe or Recipe(), cost or ("interval" if target_fps is None else "lut")
+    check_asked(
+        board,
+        accuracy_drop,
+        recipe=recipe,
+        target_fps=target_fps,
+        trials=trials,
+        cost=cost,
+        clock_mhz=clock_mhz,
+        budget=budget,
+    )
     dense = dense or prepare(net, example_input, Recipe("float"))
     compile_options = {"board": board, "clock_mhz": clock_mhz, "target_fps": target_fps, "budget": budget}
     told = dict(settings or {})
@@ -242,23 +249,6 @@ class _Run:
         else:
             said += f"{row.state}; {row.reason}"
         self.console.print(escape(said), soft_wrap=True)
-
-
-def _check(recipe: Recipe, accuracy_drop: float, trials: int, cost: str, target_fps: float | None) -> None:
-    if recipe.method == "float":
-        hint = "a method that prunes or quantises"
-        raise IntaglioError("a float recipe has nothing to search", where="search", hint=hint)
-    if not 0 <= accuracy_drop <= 100:
-        hint = "points of accuracy that may be lost: 0 to 100"
-        raise IntaglioError(f"accuracy_drop = {accuracy_drop:g}", where="search", hint=hint)
-    if trials < 1:
-        raise IntaglioError(f"{trials} trials", where="search", hint="at least one")
-    if cost not in COSTS:
-        raise IntaglioError(f"cost = {cost!r}", where="search", hint=f"one of {', '.join(COSTS)}")
-    if cost == "interval" and target_fps is not None:
-        raise IntaglioError(
-            "the interval is given by target_fps, and cannot be the cost", where="search", hint="cost = lut or board"
-        )
 
 
 def _made(folder: Path) -> Path:

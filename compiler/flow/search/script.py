@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from ...errors import IntaglioError
 from ..source import load_script
 from .front import SearchResult
 from .run import search
+from .trial import check_asked
 
 DENSE = "net and example_input, and dense() that returns (trained float model, train, valid)"
 
@@ -30,14 +30,10 @@ def search_script(path: Path, method: str | None = None, **options: Any) -> Sear
         from ...compress.recipe import Recipe
 
         recipe = Recipe(method) if recipe is None else recipe.override(method=method)
-    found: Mapping[str, Any] = {"recipe": recipe, "board": getattr(module, "board", None)}
-    given = {key: value for key, value in options.items() if value is not None}
+    asked: dict[str, Any] = {"recipe": recipe, "board": getattr(module, "board", None)}
+    asked |= {key: value for key, value in options.items() if value is not None}
+    asked = {key: value for key, value in asked.items() if value is not None}
+    check_asked(**asked)  # before the network is trained, which may take long
     dense, train, valid = module.dense()
-    return search(
-        module.net(),
-        dense=dense,
-        train=train,
-        valid=valid,
-        example_input=module.example_input,
-        **{key: value for key, value in {**found, **given}.items() if value is not None},
-    )
+    example_input = module.example_input
+    return search(module.net(), dense=dense, train=train, valid=valid, example_input=example_input, **asked)

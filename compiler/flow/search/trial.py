@@ -95,17 +95,44 @@ def measure(design: Design, cost: str) -> dict[str, Any]:
     }
 
 
-def check_board(board: str, clock_mhz: float | None, budget: float, target_fps: float | None) -> None:
-    """Raises IntaglioError for a board that is not there, and what `compile` would refuse of any network."""
+def check_asked(
+    board: str = "pynq-z2",
+    accuracy_drop: float = 0.0,
+    *,
+    recipe: Recipe | None = None,
+    target_fps: float | None = None,
+    trials: int = 1,
+    cost: str | None = None,
+    clock_mhz: float | None = None,
+    budget: float = 1.0,
+    **_others: Any,
+) -> None:
+    """Raises IntaglioError for what makes no sense whatever the network is; arguments as those of `search`."""
     target = load_board(board)
     clock = target.default_clock_mhz if clock_mhz is None else clock_mhz
-    if not 0 < budget <= 1:
-        raise IntaglioError(f"a budget is a share above 0 and up to 1, not {budget}", where="budget")
-    if target_fps is not None and not 0 < target_fps <= clock * 1e6:
+    limits = {
+        "accuracy_drop": (0 <= accuracy_drop <= 100, accuracy_drop, "points of accuracy that may be lost: 0 to 100"),
+        "trials": (trials >= 1, trials, "at least one"),
+        "budget": (0 < budget <= 1, budget, "the share of the board that may be used, above 0 and up to 1"),
+        "cost": (cost is None or cost in COSTS, cost, f"one of {', '.join(COSTS)}"),
+        "clock_mhz": (1 <= clock <= 1000, clock, "1 to 1000"),
+    }
+    for name, (fine, value, hint) in limits.items():
+        if not fine:
+            raise IntaglioError(f"{name} = {value} makes no sense", where="search", hint=hint)
+    if recipe is not None and recipe.method == "float":
+        hint = "a method that prunes or quantises"
+        raise IntaglioError("a float recipe has nothing to search", where="search", hint=hint)
+    if target_fps is None:
+        return
+    if not 0 < target_fps <= clock * 1e6:
         hint = f"above 0 and up to {clock * 1e6:,.0f}: a frame takes a cycle at least"
         raise IntaglioError(
             f"no design reaches target_fps = {target_fps:g} at {clock:g} MHz", where="search", hint=hint
         )
+    if cost == "interval":
+        hint = "cost = lut or board"
+        raise IntaglioError("target_fps says the interval, which cannot be the cost", where="search", hint=hint)
 
 
 def infeasible(error: IntaglioError, stage: str) -> str:
