@@ -51,6 +51,12 @@ def cost_at(graph: Graph, fps: float) -> dict[str, float]:
     return {"LUT": used.lut, "DSP": used.dsp, "BRAM36": used.bram36}
 
 
-def cycles_within(graph: Graph, budget: float) -> float:
-    """The interval, in cycles, of the fastest design within a share of the board."""
-    return intaglio.compile(graph, board=BOARD, budget=budget).estimate().cycles.interval
+def folding(pe: int) -> dict[str, dict[str, int]]:
+    """Kernels of so many outputs and inputs a cycle; the first layer has one input channel."""
+    return {name: {"pe": pe, "simd": 1 if name == LAYERS[0] else pe} for name in LAYERS}
+
+
+def cycles_folded(graph: Graph, pe: int) -> int:
+    """Cycles that a frame takes in all layers together, each folded to that."""
+    steps = intaglio.compile(graph, board=BOARD, folding=folding(pe)).estimate().cycles.steps
+    return sum(steps[name] for name in LAYERS)
