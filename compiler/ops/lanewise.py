@@ -226,7 +226,7 @@ def _memory(context: Mapping[str, Any]) -> Parts:
     if not context["varying_bits"]:
         return ()
     if context["constant_style"] == VERILOG_STYLE["bram"]:
-        widths = [(count_bits(field["masks"], field["bits"]), field["delay"] + context["twice"]) for field in fields]
+        widths = [(stored_bits(field, context), field["delay"] + context["twice"]) for field in fields]
         lines = [part for width, delay in widths for part in delay_parts(width, delay)]
         return (Part("rom_bram", 1, {"depth": words, "width": context["varying_bits"]}), *lines)
     parts: list[Part] = []
@@ -238,6 +238,13 @@ def _memory(context: Mapping[str, Any]) -> Parts:
         else:
             parts += [Part("rom_counted", 1, sizes), *delay_parts(found["columns"], field["delay"])]
     return tuple(parts)
+
+
+def stored_bits(field: Mapping[str, Any], context: Mapping[str, Any]) -> int:
+    """Bits that a memory holds of a field: of LUTs, those that are equal in all words are there once."""
+    if context["constant_style"] == VERILOG_STYLE["bram"]:
+        return count_bits(field["masks"], field["bits"])
+    return counted_parts(field["words"].reshape(context["folds"], -1), field["bits"])["columns"]
 
 
 FEW_WORDS = 7

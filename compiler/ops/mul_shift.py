@@ -24,6 +24,7 @@ from .lanewise import (
     lane_params,
     lane_parts,
     split_by_lane,
+    stored_bits,
 )
 from .multiply_accumulate import DSP_PRODUCT_BITS
 from .multiply_accumulate.forms.base import DSP_WIDTH
@@ -38,7 +39,7 @@ from .shift_clip import (
 )
 from .staircase_executor import staircase_executor
 from .timing import DSP_NS, Path, adder_ns, multiplier_ns
-from .varying import Factors, addend_bits, count_bits, trailing_zeros
+from .varying import Factors, addend_bits, trailing_zeros
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -190,7 +191,7 @@ class MulShift(Lanewise, name="mul_shift"):
         """
         factor, addend, rows = context["multiplier"], context["addend"], 1 + context["twice"]
         read = rows - (context["constant_style"] == VERILOG_STYLE["bram"])  # of factors, behind a block RAM
-        stored = read * count_bits(factor["masks"], factor["bits"]) + count_bits(addend["masks"], addend["bits"])
+        stored = read * stored_bits(factor, context) + stored_bits(addend, context)
         return (
             Part("dsp_multiplier", lanes, {"a": x.bits + (not x.signed), "b": factor["bits"]}),
             Part("held_in_slices", 1, {"bits": lanes * x.bits * rows + stored}),

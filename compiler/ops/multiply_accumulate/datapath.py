@@ -7,7 +7,7 @@ that the last one is what it should be, whatever the partial ones were.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any, Self
@@ -278,17 +278,27 @@ class Datapath:
     def _weight_memory(self) -> Parts:
         if self.constant:
             return ()
-        return (counted_rom(self.depth, self.word_width, self.kernel, self._contents()),)
+        if self.memory == "bram":
+            return (Part("rom_bram", 1, {"depth": self.depth, "width": self._columns()}),)
+        return (counted_rom(self.depth, self.word_width, self.kernel, self._contents),)
 
-    def _contents(self) -> Callable[[], dict[str, int]] | None:
+    def _contents(self) -> dict[str, int]:
         """What is known of the weights in memory: columns that are equal or constant, if there are any."""
         if self.depth <= FEW_WORDS and self.layer.weight.size <= MOST_WEIGHTS and self.tiles.complete:
-            kernel = Kernel(self.kernel.pe, self.kernel.simd)  # nothing else matters
-            return lambda: _few_words(self.form, self.layer, kernel)
-        bits = self.form.word(self.layer).bits
-        if (varying := _varying_bits(self.form, self.layer)) < bits:
-            return lambda: {"columns": self.word_width - self.kernel.pe * self.kernel.simd * (bits - varying)}
-        return None
+            return _few_words(self.form, self.layer, Kernel(self.kernel.pe, self.kernel.simd))  # nothing else matters
+        columns = self._columns()
+        return {"columns": columns} if columns < self.word_width else {}
+
+    def _columns(self) -> int:
+        """Bits of a word that are not the same for all weights; where there is no weight, there are zeros."""
+        bits, kernel = self.form.word(self.layer).bits, self.kernel
+        varying, with_zeros = _varying_bits(self.form, self.layer)
+        if varying == bits:
+            return self.word_width
+        spare = _Spare.of(self.layer.weight, kernel)
+        full = (kernel.pe - spare.outputs) * (kernel.simd - spare.terms)
+        others = kernel.pe * kernel.simd - full
+        return self.word_width - full * (bits - varying) - others * (bits - with_zeros)
 
     def _known_bits(self) -> Int64 | None:
         """Of very few words, what each bit of the weights (pe, simd) is."""
@@ -356,10 +366,13 @@ def _few_words(form: Form, layer: MacLayer, kernel: Kernel) -> dict[str, int]:
 
 
 @lru_cache(maxsize=64)
-def _varying_bits(form: Form, layer: MacLayer) -> int:
-    """Of the code of a weight, those that are not the same in all."""
-    codes = form.codes(layer, layer.weight) & ((1 << form.word(layer).bits) - 1)
-    return int(np.bitwise_or.reduce(codes, axis=None) ^ np.bitwise_and.reduce(codes, axis=None)).bit_count()
+def _varying_bits(form: Form, layer: MacLayer) -> tuple[int, int]:
+    """Of the code of a weight, those that are not the same in all; and in all and zero."""
+    mask, codes = (1 << form.word(layer).bits) - 1, form.codes(layer, layer.weight)
+    ones, all_ones = np.bitwise_or.reduce(codes, axis=None), np.bitwise_and.reduce(codes, axis=None)
+    zero = form.codes(layer, np.zeros(1, np.int64))[0]
+    found = (ones ^ all_ones) & mask, ((ones | zero) ^ (all_ones & zero)) & mask
+    return int(found[0]).bit_count(), int(found[1]).bit_count()
 
 
 @dataclass(frozen=True, slots=True)
