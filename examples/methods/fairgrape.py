@@ -30,7 +30,6 @@ ARMS = {
     "FairGRAPE": {},
     "Taylor": {"score": "taylor", "projections": ("top-k",)},
     "magnitude": {"score": "magnitude", "projections": ("top-k",)},
-    "FairGRAPE's score, top-k": {"projections": ("top-k",)},
 }
 KEEP = 0.1
 IMAGES, RARE = 8_000, 5
@@ -77,7 +76,7 @@ def run(arm: str, seed: int) -> Measured:
 
 
 def judge(found: Outcome) -> tuple[bool, str]:
-    first, second, third, _ = ARMS
+    first, second, third = ARMS
     leads = [found.difference(a, b, "disparity") for a, b in ((first, second), (second, third))]
     classes = [[found.of(arm, f"class {label}").mean for label in range(10)] for arm in ARMS]
     each = "; ".join(
