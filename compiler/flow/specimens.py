@@ -102,6 +102,7 @@ def _generator(kind: str, index: int) -> np.random.Generator:
     return np.random.default_rng([zlib.crc32(kind.encode()), index])
 
 
+@cache
 def specimen(kind: str, index: int) -> Specimen | None:
     """Specimen number `index` of a kind; None where that kind cannot be built."""
     if kind in _LINKS:
