@@ -80,6 +80,7 @@ METHODS: dict[str, Preset] = {
         **_ADMM,
         "driver": ("progressive(admm)", "(17) a chain of partial prunings [A]"),
         "stages": (3, "(17) 15x, 24x, 30x [P]"),
+        "ramp": (0.8, "[ours] stages are short, and a projection costs little where weights are nearly there"),
         "projections": (("top-k", "levels"), "(17) 2 to 3 bits at the end [P]"),
         "weight_bits": (3, "(17) 2 to 3 bits at the end [P]"),
     },
@@ -90,11 +91,14 @@ METHODS: dict[str, Preset] = {
         "projections": (("top-k", "levels"), "(13) sign(w)*mean|w| [P]"),
         "codebook": ("binary", "(13) sign(w)*mean|w| [P]"),
         "weight_bits": (1, "(13) binary [A]"),
+        "ramp": (1.0, "[ours] trained in float after they are set, weights would leave their levels again"),
     },
     "admm-cluster": {
         **_ADMM,
         "projections": (("top-k", "levels"), "(14) cardinality, then the nearest centroid [P]"),
         "codebook": ("cluster", "(14) clusters, centroids updated jointly [A]"),
+        "driver": ("easiest-first(admm)", "(14) the easiest weights are quantised first, the rest retrained [P]"),
+        "ramp": (1.0, "[ours] trained in float after they are set, weights would leave their centroids again"),
     },
     "admm-structured": {
         **_ADMM,

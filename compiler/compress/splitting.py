@@ -50,7 +50,9 @@ class Splitting(nn.Module):
         assert self.held is not None
         distance = (weight - self.target).abs().masked_fill(self.held, -1.0).masked_fill(alive == 0, torch.inf)
         count = round(share * int((alive != 0).sum()))
-        self.held.view(-1)[torch.argsort(distance.reshape(-1), stable=True)[:count]] = True
+        nearest = torch.zeros_like(distance, dtype=torch.bool).reshape(-1)
+        nearest[torch.argsort(distance.reshape(-1), stable=True)[:count]] = True
+        self.held |= nearest.reshape(distance.shape)
 
     @torch.no_grad()
     def put_back(self, weight: Tensor) -> None:

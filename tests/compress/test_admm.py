@@ -95,6 +95,11 @@ def test_the_nearest_are_held_first_and_stay_on_their_target() -> None:
     assert weight.tolist() == pytest.approx([1.0, -1.4, 1.0, 1.01])
     state.hold(weight, alive, 1 / 3)  # what is held stays held
     assert int(state.held.sum()) == 2
+    last = Splitting(torch.Size((2, 3, 2, 2)), rho=1.0, growth=1.0, holds=True).to(memory_format=torch.channels_last)
+    weight = torch.arange(24.0).reshape(2, 3, 2, 2).contiguous(memory_format=torch.channels_last)
+    last.hold(weight, torch.ones_like(weight), 0.5)
+    assert last.held is not None
+    assert torch.equal(last.held, weight < 12)
 
 
 def test_the_easiest_weights_come_to_their_levels_first() -> None:
