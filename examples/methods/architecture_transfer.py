@@ -114,7 +114,7 @@ experiment = Experiment(
     arms=ARMS,
     run=run,
     judge=judge,
-    seeds=6,
+    seeds=5,
 )
 
 if __name__ == "__main__":
