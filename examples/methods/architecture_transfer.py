@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import intaglio
 import torch
-from data import TensorBatches, digits
+from common_digits import TensorBatches, digits
 from experiment import Experiment, Measured, Outcome
 from intaglio.compress import PreparedModel, Recipe
 from torch import Tensor, nn

@@ -18,11 +18,10 @@ from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import digits_resnet
 import intaglio
 import numpy as np
 import torch
-from common_digits import data
+from common_digits import RESNET, data
 from experiment import Experiment, Measured, Outcome
 from intaglio.codegen.env import render
 from intaglio.compress import PreparedModel, Recipe
@@ -34,13 +33,12 @@ from intaglio.ops.source import BatchNorm, Quantise, SourceAdd
 from intaglio.toolchain.yosys import synthesise
 
 FUSED, APART, DYADIC = ARMS = ("fused", "per operator", "fused, dyadic scales")
-EXAMPLE = replace(digits_resnet.example, name="methods_resnet", data=data, float_epochs=20)
 WIDTHS = (8, 6)
 CHANNELS, SUM_BITS, FACTOR_BITS = 16, 20, 8
 
 
 def run(arm: str, seed: int) -> Measured:
-    dense, _ = EXAMPLE.fit_float(seed, data(), progress=False)
+    dense, _ = RESNET.fit_float(seed, data(), progress=False)
     train, held_out = data()
     found: Measured = {}
     for bits in WIDTHS:
@@ -66,7 +64,7 @@ def quantised(arm: str, bits: int, dense: PreparedModel, seed: int) -> PreparedM
     method = Recipe(keep=1.0, seed=seed) if arm == DYADIC else Recipe("bit-shift", seed=seed)
     recipe = replace_bits(method, bits)
     torch.manual_seed(seed)
-    model = intaglio.prepare(digits_resnet.net(), digits_resnet.example_input, recipe)
+    model = intaglio.prepare(RESNET.net(), RESNET.example_input, recipe)
     if arm == APART:
         model = PreparedModel(per_operator(model.graph, bits), recipe)
     return model.copy_weights(dense)
@@ -139,7 +137,7 @@ experiment = Experiment(
     arms=ARMS,
     run=run,
     judge=judge,
-    seeds=4,
+    seeds=3,
 )
 
 if __name__ == "__main__":

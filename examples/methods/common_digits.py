@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import intaglio
@@ -12,6 +13,7 @@ from intaglio.ir import Graph
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import digits_cnn
+import digits_resnet
 from data import TensorBatches, digits
 from training import Example
 
@@ -29,6 +31,8 @@ EXAMPLE = Example(
     float_epochs=20, epochs=30, settings={"lr": 0.008, "retrain_lr": 0.75},
 )  # fmt: skip
 """Two convolutions of 16 and 32 channels and a linear layer, on the 1,797 digits; 360 are held out."""
+RESNET = replace(digits_resnet.example, name="methods_resnet", data=data, float_epochs=20)
+"""Two residual blocks, on the same data."""
 LAYERS = ("layer_0", "layer_4", "layer_9")
 """What `trace` calls them: the convolutions, the linear layer."""
 
