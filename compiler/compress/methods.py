@@ -96,8 +96,7 @@ METHODS: dict[str, Preset] = {
     "admm-cluster": {
         **_ADMM,
         "projections": (("top-k", "levels"), "(14) cardinality, then the nearest centroid [P]"),
-        "codebook": ("cluster", "(14) clusters, centroids updated jointly [A]"),
-        "driver": ("easiest-first(admm)", "(14) the easiest weights are quantised first, the rest retrained [P]"),
+        "codebook": ("cluster", "(14) clusters, centroids updated jointly [A]; easiest-first(admm) is no better here"),
         "ramp": (1.0, "[ours] trained in float after they are set, weights would leave their centroids again"),
     },
     "admm-structured": {

@@ -4,7 +4,7 @@
 
 Caffe's network (common_lenet5.py), trained for 12 epochs in float. pruned: a chain of three prunings by ADMM in 18
 epochs, then 12 more under the mask; weights of 4 bits. stored: from there, a part of the weights goes and the others
-come to 4 centroids a layer, the easiest first, in 5 epochs. binary: from the float network, all weights drawn to their
+come to 4 centroids a layer in 5 epochs. binary: from the float network, all weights drawn to their
 signs, in 6 epochs. Activations have 8 bits everywhere. Accuracies are of the 10,000 test images, by the frozen integer
 network; runs are resumed from build/ where they stopped.
 """
@@ -24,8 +24,7 @@ PRUNED = Recipe(
 )  # fmt: skip
 RETRAINED = PRUNED.override(driver="one-shot", shares=(0.0, 1 / 12, 8 / 12, 3 / 12), layer_epochs=0.01)
 STORED = Recipe(
-    "admm-cluster", keep={CONV1: 0.17, CONV2: 0.042, FC1: 0.00265, FC2: 0.055}, driver="easiest-first(admm)", stages=3,
-    weight_bits=2, act_bits=8, updates=8, rho=3e-2, ramp=1.0, start_epoch=0.0, shares=(0.0, 0.4, 0.4, 0.2),
+    "admm-cluster", keep={CONV1: 0.17, CONV2: 0.042, FC1: 0.00265, FC2: 0.055}, weight_bits=2, act_bits=8, updates=8, rho=3e-2, ramp=1.0, start_epoch=0.0, shares=(0.0, 0.4, 0.4, 0.2),
 )  # fmt: skip
 BINARY = Recipe(
     "admm-binary", driver="admm", act_bits=8, updates=8, rho=3e-2, ramp=1.0, start_epoch=0.0,

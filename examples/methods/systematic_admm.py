@@ -2,9 +2,8 @@
 
     python examples/methods/systematic_admm.py
 
-20x fewer weights in every layer. ||W - Z|| / ||W||, the mean over layers, just after each update of Z; with rho growing
-by 1.3 an update, and with a constant rho. Beside it the accuracy, and that of magnitude pruning at once, after as many
-epochs.
+20x fewer weights in every layer. ||W - Z|| over all layers, just after each update of Z; with rho growing by 1.3 an
+update, and with a constant rho. Beside it the accuracy, and that of magnitude pruning at once, after as many epochs.
 """
 
 from __future__ import annotations
@@ -39,7 +38,10 @@ class Watched:
         for batch in self.batches:
             yield batch
             if self.model.clock in self.updates and (found := self.model.residuals()):
-                self.residuals.append(float(np.mean(list(found.values()))))
+                sizes = [
+                    share * float(self.model.producer(name).weight.detach().norm()) for name, share in found.items()
+                ]
+                self.residuals.append(float(np.linalg.norm(sizes)))
 
 
 def run(arm: str, seed: int) -> Measured:
@@ -64,7 +66,7 @@ def judge(found: Outcome) -> tuple[bool, str]:
     for arm in ("ADMM", "constant rho"):
         first, last, rises = (found.of(arm, quantity) for quantity in ("first", "last", "rises"))
         steps = found.of(arm, "updates").mean - 1
-        texts.append(f"{arm}: {first.text(3)} to {last.text(3)}, up in {rises.mean:g} of {steps:g} steps")
+        texts.append(f"{arm}: {first.text()} to {last.text()}, up in {rises.mean:g} of {steps:g} steps")
     each = ", ".join(f"{arm} {found.of(arm, 'accuracy').text()} %" for arm in ARMS)
     (lead,) = leads(found, "ADMM", ["magnitude at once"], "accuracy")
     never = all(one["rises"] == 0 for one in found.values["ADMM"])
