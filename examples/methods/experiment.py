@@ -156,7 +156,7 @@ def render() -> None:
             "yes" if row["holds"] else "**no**",
             f"`{row['command']}` ({row['minutes']:g} min)",
         ]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
+        lines.append("| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |")
     for row in rows:
         if "figure" in row:
             lines += ["", f"## {row['number']}: {row['data']}", "", f"![{row['claim']}]({row['figure']})"]

@@ -18,10 +18,11 @@ FEW = 5
 
 
 def test_fresh_modules_are_beyond_the_table_and_shared_out() -> None:
-    found = beyond(2 * sum(COUNTS.values()))
+    found = beyond(sum(COUNTS.values()) // 4)
     assert all(each.index >= COUNTS[each.kind] for each in found)
     counts = Counter(each.kind for each in found)
-    assert {kind: counts[kind] for kind in counts} == {kind: 2 * COUNTS[kind] for kind in counts}
+    assert all(abs(counts[kind] - COUNTS[kind] / 4) < 1 for kind in counts)
+    assert len(counts) > 20
     assert len({each.name for each in found}) == len(found)
 
 
