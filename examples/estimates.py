@@ -1,7 +1,9 @@
 """Whole networks: what `estimate` says beside the sum of their modules, synthesised one by one with Yosys.
 
-    python examples/estimates.py                     # all networks, writes examples/ESTIMATES.md
-    python examples/estimates.py --only digits_cnn   # some of them, prints the table
+    python examples/estimates.py                     # all networks
+    python examples/estimates.py --only digits_cnn   # some of them
+
+It prints the table and writes it into examples/ESTIMATES.md.
 
 The examples are trained (shortly: weights have to look like weights, accuracy is not asked for), carved, and compiled
 at several folds; so are their unpruned forms, for what pruning saves. Networks that others trained are compiled as they
@@ -138,17 +140,17 @@ def main() -> None:
     found = list(rows(asked.only, asked.jobs, Console(stderr=True)))
     lines = table(found)
     print("\n".join(lines))
-    if not asked.only:
-        made = load_prices("xc7").made_by
-        tool = made["yosys"].split(" (git", maxsplit=1)[0]
-        head = [
-            "# Estimates of whole networks",
-            "",
-            f"`python examples/estimates.py` writes this file. {tool}, {BOARD}; beside the estimate, the sum of all",
-            "modules, each synthesised by itself: links, FIFOs and the counters at the ports included.",
-            "",
-        ]
-        TABLE.write_text("\n".join([*head, *lines]) + "\n")
+    tool = load_prices("xc7").made_by["yosys"].split(" (git", maxsplit=1)[0]
+    command = " ".join(["python examples/estimates.py", *(["--only", *asked.only] if asked.only else [])])
+    head = [
+        "# Estimates of whole networks",
+        "",
+        f"`{command}` writes this file. {tool}, {BOARD}; beside the estimate, the sum of all",
+        "modules, each synthesised by itself: links, FIFOs and the counters at the ports included. Designs with a",
+        f"module of more than {LARGEST:,} LUTs are left out.",
+        "",
+    ]
+    TABLE.write_text("\n".join([*head, *lines]) + "\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from ..contents import FIRST_COLUMN, STATE_BITS
 VERY_FEW_WORDS = 4
 """Of so many, a bit is often constant, and multipliers are not all alike."""
 
-SAMPLES = 4
+SAMPLES = 2
 """Sums that stand for all of a kind."""
 
 
