@@ -28,6 +28,10 @@ def comparator_luts(bits: int) -> int:
     return 2 * ceil(bits / 3) - (bits % 3 == 1)
 
 
+LATE_BITS = 5
+"""From here on, logic that has to be fast is larger: of two numbers of fewer bits it is as small as it is."""
+
+
 def _choice(s: Sizes) -> Features:
     """The larger of two numbers, less bits that nobody wants, with bits to go along with it.
 
@@ -37,7 +41,7 @@ def _choice(s: Sizes) -> Features:
     short = SHORT_PLACES if along else SHORT_CHOICES
     logic = bits < len(short)
     luts = short[bits] if logic else comparator_luts(bits)
-    late = s.get("late", 0) * (logic and short[bits] > 1)
+    late = s.get("late", 0) * (logic and bits >= LATE_BITS)
     return {"luts": luts + bits - s.get("fewer", 0) + along, "late": late}
 
 
