@@ -75,7 +75,11 @@ METHODS: dict[str, Preset] = {
         "start_epoch": (0.0, "(5) of the trained network [P]"),
         "layer_epochs": (1.0, "[ours] the curvature is a mean over one epoch"),
     },
-    "admm": {**_ADMM},
+    "admm": {
+        **_ADMM,
+        "ramp": (0.8, "[ours] a projection costs little where weights are nearly there"),
+        "updates": (20, "[ours] rho ends 190 times where it began, and weights arrive: digits at 20x 95 against 82 %"),
+    },
     "admm-progressive": {
         **_ADMM,
         "driver": ("progressive(admm)", "(17) a chain of partial prunings [A]"),

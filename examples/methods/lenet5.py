@@ -12,6 +12,7 @@ network; runs are resumed from build/ where they stopped.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 from common_lenet5 import CONV1, CONV2, EXAMPLE, FC1, FC2, data, tested
 from experiment import Experiment, Measured, Outcome
@@ -24,7 +25,8 @@ PRUNED = Recipe(
 )  # fmt: skip
 RETRAINED = PRUNED.override(driver="one-shot", shares=(0.0, 1 / 12, 8 / 12, 3 / 12), layer_epochs=0.01)
 STORED = Recipe(
-    "admm-cluster", keep={CONV1: 0.17, CONV2: 0.042, FC1: 0.00265, FC2: 0.055}, weight_bits=2, act_bits=8, updates=8, rho=3e-2, ramp=1.0, start_epoch=0.0, shares=(0.0, 0.4, 0.4, 0.2),
+    "admm-cluster", keep={CONV1: 0.17, CONV2: 0.042, FC1: 0.00265, FC2: 0.055}, weight_bits=2, act_bits=8,
+    updates=8, rho=3e-2, ramp=1.0, start_epoch=0.0, shares=(0.0, 0.4, 0.4, 0.2),
 )  # fmt: skip
 BINARY = Recipe(
     "admm-binary", driver="admm", act_bits=8, updates=8, rho=3e-2, ramp=1.0, start_epoch=0.0,
@@ -57,6 +59,7 @@ TIMES, WITHOUT, WITH, BINARY_LOSS = 100, 1910, 623, 0.3
 """Of the literature: how many times fewer weights, fewer bits without and with indices, and points that may be lost."""
 
 
+@cache
 def run(arm: str, seed: int) -> Measured:
     model = MODELS[arm](seed)
     found = {"accuracy": tested(model)}

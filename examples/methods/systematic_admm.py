@@ -45,7 +45,10 @@ class Watched:
 
 
 def run(arm: str, seed: int) -> Measured:
-    recipe = Recipe("admm", keep=1 / 20, weight_bits=8, act_bits=8, shares=(0, 0.6, 0.25, 0.15), seed=seed, **ARMS[arm])
+    recipe = Recipe(
+        "admm", keep=1 / 20, weight_bits=8, act_bits=8, updates=20, ramp=0.8, start_epoch=0.0,
+        shares=(0, 0.6, 0.25, 0.15), seed=seed, **ARMS[arm],
+    )  # fmt: skip
     if arm == "magnitude at once":
         return {"accuracy": fitted(recipe)[1]}
     train, valid = ON_MLP.data()
