@@ -118,12 +118,12 @@ def test_a_killed_trial_is_marked_and_done_anew(tmp_path: Path) -> None:
 
 
 def _running(database: Path) -> bool:
-    """Has a trial begun to say that it lives?"""
+    """Has a trial said what its recipe is?"""
     if not database.is_file():
         return False
     try:
         with closing(sqlite3.connect(database)) as opened:
-            return bool(opened.execute("select 1 from trial_heartbeats").fetchall())
+            return bool(opened.execute("select 1 from trial_user_attributes").fetchall())
     except sqlite3.OperationalError:
         return False
 
