@@ -38,7 +38,7 @@ FOLDS: dict[str, tuple[float | None, ...]] = {
     "jets": (1_000_000,),
 }
 """Frames a second to reach."""
-LARGEST = 15_000
+LARGEST = 10_000
 """LUTs of the largest module that is synthesised: Yosys takes more than a quarter of an hour for those beyond."""
 SHORT = {"mnist_lenet": (1, 4), "mnist_mlp": (1, 4)}
 """Epochs in float and of compression, where those of the example take long."""
