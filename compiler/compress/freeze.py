@@ -264,9 +264,8 @@ def _codes(producer: Producer) -> Float64:
     """0 where single weights are masked."""
     weight, levels = producer.weight.detach().to("cpu", torch.float64), producer.range.levels
     steps = weight / producer.step.to("cpu", torch.float64).reshape(-1, *(1,) * (weight.dim() - 1))
-    hi = by_rows(producer.range.hi, weight.dim())
-    hi = hi if isinstance(hi, int) else hi.cpu()
-    codes = torch.floor(steps + 0.5).clamp(-hi, hi) if levels is None else nearest(steps, levels.cpu())
+    reach = torch.as_tensor(by_rows(producer.range.hi, weight.dim())).cpu()
+    codes = torch.floor(steps + 0.5).clamp(-reach, reach) if levels is None else nearest(steps, levels.cpu())
     return _numbers(codes if producer.provisional is None else codes * producer.provisional.cpu())
 
 

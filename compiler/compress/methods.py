@@ -135,7 +135,7 @@ METHODS: dict[str, Preset] = {
         "score": ("logit", "(10) learned logits [P]"),
         "driver": ("relaxed", "(10) hard forwards, soft backwards [P]"),
         "keep": (0.03, "[pilot] few-shot transfer at 3 % density"),
-        "gate_weight": (1.0, "(10) complexity penalty; its size is [ours]: 0.01 leaves nearly all gates open"),
+        "gate_weight": (1.0, "(10) complexity penalty; its size is [ours], the better of two tried"),
         "rerandomise": (50, "(10) against weights drawn anew; every 50 steps is [ours]"),
         "recovery": ("re-initialise", "(10) the mask transfers, the weights are trained anew [P]"),
         "weight_bits": (8, "[ours] (10) does not quantise"),

@@ -60,8 +60,8 @@ def judge(found: Outcome) -> tuple[bool, str]:
 experiment = Experiment(
     4, "quantisation_aware_pruning", f"At equal quality (within {EQUAL:g} point of FP32) BOPs of quantisation-aware "
     "pruning are below those of quantising alone and of pruning alone", "digits, MLP 64-32-32", tuple(ARMS), run, judge,
-    note="The first rule wanted all three within a point, and pruning alone, the dearest, was not; that only the method "
-    "has to be was decided after these seeds were seen.",
+    note="The first rule wanted all three within a point, and pruning alone, the dearest, was not; that only the "
+    "method has to be was decided after these seeds were seen.",
 )  # fmt: skip
 
 if __name__ == "__main__":
