@@ -60,8 +60,8 @@ class Recipe:
         recovery: after a mask is made, `retrain` as weights are, `rewind` them, or `re-initialise` them.
         rewind_epoch: the epoch whose weights `rewind` goes back to.
         weight_bits, act_bits: width of weights and of activations between layers, 1 to 8; or by name of the layer or
-            tensor, `"*"` for all others. One bit of weight is {-1, +1}. Of a layer that is named, `weight_bits` may list
-            the widths, 2 to 8, of its output channels one by one: `{"conv1": [4, 4, 2]}`.
+            tensor, `"*"` for all others. One bit of weight is {-1, +1}. Of a layer that is named, `weight_bits` may
+            list the widths, 2 to 8, of its output channels one by one: `{"conv1": [4, 4, 2]}`.
         input_bits: width of the network's inputs, 1 to 8.
         output_bits: width of the network's outputs; None leaves them as accumulators of one scale.
         scales: `dyadic` (small integer / 2^n) or `power-of-two` (every rescaling is a shift).
