@@ -191,7 +191,7 @@ class MulShift(Lanewise, name="mul_shift"):
         """
         factor, addend, rows = context["multiplier"], context["addend"], 1 + context["twice"]
         read = rows - (context["constant_style"] == VERILOG_STYLE["bram"])  # of factors, behind a block RAM
-        stored = read * stored_bits(factor, context) + stored_bits(addend, context)
+        stored = read * taken_in(factor, context) + taken_in(addend, context)
         return (
             Part("dsp_multiplier", lanes, {"a": x.bits + (not x.signed), "b": factor["bits"]}),
             Part("held_in_slices", 1, {"bits": lanes * x.bits * rows + stored}),
@@ -213,6 +213,14 @@ class MulShift(Lanewise, name="mul_shift"):
         joined = np.where(first > 0, second if x.signed else np.minimum(second, x.bits), 0)
         both = Part("adder", 1, {"bits": int(joined.sum())})
         return (*lower.parts(x, 0, width), *upper.parts(x, 0, width), both), held
+
+
+def taken_in(field: dict[str, Any], context: dict[str, Any]) -> int:
+    """Registers behind a memory of constants that slices take in: of LUTs, where no bit of a lane is constant."""
+    stored, every = stored_bits(field, context), (1 << field["bits"]) - 1
+    if context["constant_style"] == VERILOG_STYLE["bram"]:
+        return stored
+    return min(stored, field["bits"] * int((field["masks"] & every == every).sum()))
 
 
 MULTIPLIERS = ("lut", "dsp")
