@@ -35,10 +35,10 @@ EPOCHS = 10
 """Of pruning and quantising, for every method; the split of it is the method's own."""
 
 WIDTH = 16
-KEPT = (4, 6, 9, 13)
+KEPT = (3, 4, 5, 8)
 """Channels that stay of the WIDTH of the first layers; of the others, the same share."""
 
-BOPS = (8.0, 4.0, 2.0, 1.0)
+BOPS = (20.0, 10.0, 5.0, 2.5)
 """DJPQ's weights of BOPs, chosen on seed 100 such that its designs span the LUTs of the others."""
 
 LEVELS = 4
@@ -75,7 +75,7 @@ def run(arm: str, seed: int) -> Measured:
     for size in range(len(KEPT)):
         example, recipe = setup(arm, size, seed)
         model, history = example.fit(recipe, progress=False)
-        found |= {f"accuracy {size}": 100 * history.accuracy, f"LUT {size}": luts(model, f"{arm} {size} {seed}")}
+        found |= {f"accuracy {size}": 100 * history.accuracy, f"LUT {size}": luts(model, example.name)}
     return found
 
 
@@ -90,10 +90,10 @@ def setup(arm: str, size: int, seed: int) -> tuple[Example, Recipe]:
     return EXAMPLE, Recipe(arm, keep=KEPT[size] / WIDTH, **BUDGETED[arm], **bits)
 
 
-def luts(model: PreparedModel, what: str) -> float:
+def luts(model: PreparedModel, name: str) -> float:
     """Of the cheapest design at the common rate; kept in build/ for a run that was cut off."""
     known = json.loads(PRICES.read_text()) if PRICES.is_file() else {}
-    key = f"{what} {model.recipe.resolved()} {EPOCHS} {BOARD} {RATE}"
+    key = f"{name} {model.recipe.resolved()} {EPOCHS} {BOARD} {RATE}"
     if key not in known:
         graph = replace(intaglio.lower(model), notes={})
         known[key] = round(intaglio.compile(graph, BOARD, target_fps=RATE).estimate().total.lut)
@@ -141,7 +141,8 @@ def figure(outcome: Outcome) -> str:
         points = []
         for size in range(len(KEPT)):
             found = interval([one[f"accuracy {size}"] for one in values[arm]])
-            points.append((float(np.mean([one[f"LUT {size}"] for one in values[arm]])), found.mean, found.half))
+            half = found.half if np.isfinite(found.half) else 0.0
+            points.append((float(np.mean([one[f"LUT {size}"] for one in values[arm]])), found.mean, half))
         curves.append(Curve(arm, *zip(*sorted(points), strict=True)))
     return draw_curves(curves, f"LUT at {RATE:,} frames/s on {BOARD} (estimated)", "accuracy (%)", logarithmic=True)
 
