@@ -4,9 +4,9 @@
 
 Caffe's network (common_lenet5.py), trained for 12 epochs in float. pruned: a chain of three prunings by ADMM in 18
 epochs, then 12 more under the mask; weights of 4 bits. stored: from there, a part of the weights goes and the others
-come to 4 centroids a layer in 5 epochs. binary: from the float network, all weights drawn to their
-signs, in 6 epochs. Activations have 8 bits everywhere. Accuracies are of the 10,000 test images, by the frozen integer
-network; runs are resumed from build/ where they stopped.
+come to 4 centroids a layer in 5 epochs. spared: from the float network, 28x fewer weights by one ADMM run, in 7 epochs.
+binary: from the float network, all weights drawn to their signs, in 6 epochs. Activations have 8 bits everywhere.
+Accuracies are of the 10,000 test images, by the frozen integer network; runs resume from build/ where they stopped.
 """
 
 from __future__ import annotations
@@ -24,6 +24,10 @@ PRUNED = Recipe(
     act_bits=8, stages=3, updates=8, rho=1e-2, ramp=0.6, start_epoch=0.0, shares=(0.0, 0.67, 0.22, 0.11),
 )  # fmt: skip
 RETRAINED = PRUNED.override(driver="one-shot", shares=(0.0, 1 / 12, 8 / 12, 3 / 12), layer_epochs=0.01)
+SPARED = Recipe(
+    "admm", keep={CONV1: 0.35, CONV2: 0.16, FC1: 0.025, FC2: 0.2}, weight_bits=4, act_bits=8, updates=20, rho=1e-2,
+    ramp=0.8, start_epoch=0.0, shares=(0.0, 3 / 7, 3 / 7, 1 / 7),
+)  # fmt: skip
 STORED = Recipe(
     "admm-cluster", keep={CONV1: 0.17, CONV2: 0.042, FC1: 0.00265, FC2: 0.055}, weight_bits=2, act_bits=8,
     updates=8, rho=3e-2, ramp=1.0, start_epoch=0.0, shares=(0.0, 0.4, 0.4, 0.2),
@@ -43,6 +47,10 @@ def pruned(seed: int) -> PreparedModel:
     return EXAMPLE.fit_from(first, "retrained", RETRAINED.override(seed=seed), 12, lr=2e-3)
 
 
+def spared(seed: int) -> PreparedModel:
+    return EXAMPLE.fit_from(dense(seed), "spared", SPARED.override(seed=seed), 7)
+
+
 def stored(seed: int) -> PreparedModel:
     return EXAMPLE.fit_from(pruned(seed), "stored", STORED.override(seed=seed), 5, lr=1.5e-3)
 
@@ -52,7 +60,7 @@ def binary(seed: int) -> PreparedModel:
 
 
 MODELS: dict[str, Callable[[int], PreparedModel]] = {
-    "FP32": dense, "pruned": pruned, "stored": stored, "binary": binary,
+    "FP32": dense, "pruned": pruned, "spared": spared, "stored": stored, "binary": binary,
 }  # fmt: skip
 WAYS = ("without_indices", "with_indices", "with_rice", "with_huffman")
 TIMES, WITHOUT, WITH, BINARY_LOSS = 100, 1910, 623, 0.3
@@ -90,7 +98,9 @@ def _sizes(found: Outcome, arm: str) -> str:
 def pruned_without_loss(found: Outcome) -> tuple[bool, str]:
     lost, accuracies = _accuracies(found, "pruned")
     fewer = found.of("pruned", "fewer weights").mean
-    return lost <= 0 and fewer >= TIMES, f"{fewer:.0f}x fewer weights: {accuracies}; {_sizes(found, 'pruned')}"
+    numbers = f"{fewer:.0f}x fewer weights: {accuracies}; {_sizes(found, 'pruned')}"
+    gentle = f"{found.of('spared', 'fewer weights').mean:.0f}x fewer: {_accuracies(found, 'spared')[1]}"
+    return lost <= 0 and fewer >= TIMES, f"{numbers}; {gentle}"
 
 
 def stored_small(found: Outcome) -> tuple[bool, str]:
@@ -108,7 +118,7 @@ def binary_close(found: Outcome) -> tuple[bool, str]:
 
 DATA = "MNIST, Caffe's LeNet-5"
 COMMAND = {"command": "python examples/methods/lenet5.py"}
-MINUTES = {"pruned": 17.0, "stored": 20.0, "binary": 6.5}
+MINUTES = {"pruned": 20.0, "stored": 20.0, "binary": 6.5}
 """Of one core, training in float included: what is in build/ already takes none."""
 
 
@@ -119,11 +129,12 @@ def extra(arm: str) -> dict[str, object]:
 experiments = (
     Experiment(
         17, "lenet5_pruned", f"LeNet-5 loses at least {TIMES}x of its weights by progressive ADMM and no accuracy",
-        DATA, ("FP32", "pruned"), run, pruned_without_loss, seeds=1, extra=extra("pruned"),
+        DATA, ("FP32", "pruned", "spared"), run, pruned_without_loss, seeds=1, extra=extra("pruned"),
     ),
     Experiment(
         14, "lenet5_stored", f"LeNet-5 pruned and clustered by ADMM takes {WITHOUT:,}x less storage without indices "
         f"and {WITH}x with them", DATA, ("FP32", "stored"), run, stored_small, seeds=1, extra=extra("stored"),
+        note="The literature's figures are said to be lossless; this one is not.",
     ),
     Experiment(
         13, "lenet5_binary", f"LeNet-5 with binary weights in all layers is within {BINARY_LOSS} points of FP32",
