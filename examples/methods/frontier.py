@@ -39,7 +39,7 @@ KEPT = (3, 4, 5, 8)
 """Channels that stay of the WIDTH of the first layers; of the others, the same share."""
 
 BOPS = (20.0, 10.0, 5.0, 2.5)
-"""DJPQ's weights of BOPs, chosen on seed 100 such that its designs span the LUTs of the others."""
+"""DJPQ's weights of BOPs, chosen on seed 100, in part by extrapolation, such that its designs span the others' LUTs."""
 
 LEVELS = 4
 """At how many numbers of LUTs methods are compared, evenly over the logarithm of those that all curves reach."""
