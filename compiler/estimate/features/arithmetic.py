@@ -42,11 +42,13 @@ def _rows(s: Sizes) -> Features:
     full = found.first + found.full
     if not gated:  # a sum of two has a third row: that of the sign, which is all ones
         return {"luts": 2 * full + found.chain * (1 + (rows == 2 and not added)), "half": found.half}
+    if rows == 1:  # a sum of two; the chain takes the row from gates of its own
+        return {"luts": bits + found.chain}
     inputs = rows + 1 + gated + 2 * added  # of a bit of the last chain, where it comes after one full adder
     if len(table) == FULL_ADDER and inputs <= LUT_INPUTS:
         return {"luts": 2 * full, "half": found.half}
     last = (found.chain + found.last) * (1 if len(table) == FULL_ADDER else 2)
-    return {"luts": 2 * full + last + bits * (rows == 1) + GATED_ENDS, "half": found.half}
+    return {"luts": 2 * full + last + GATED_ENDS, "half": found.half}
 
 
 FULL_ADDER = 3

@@ -24,8 +24,31 @@ def _gate(s: Sizes) -> Features:
     return {"cells": min(cells, s["bits"]), "more_cells": max(0, cells - s["bits"])}
 
 
+def selection_luts(inputs: int, beside: int, place: int) -> int:
+    """Of a bit that is the OR of `inputs`, each let through at some values of a counter of `place` bits, and of those
+    beside them.
+
+    One LUT, if that is all it takes. Else two levels, as Yosys maps for delay first: the last LUT takes outputs of
+    others, of some inputs and the counter each, and pairs of an input and what lets it through (decoded once for all).
+    """
+    if not inputs:
+        return 0
+    if inputs + beside + place <= LUT_INPUTS:
+        return 1
+    for before in range(LUT_INPUTS + 1 - beside):
+        pairs = (LUT_INPUTS - beside - before) // 2
+        if pairs + before * max(0, LUT_INPUTS - place) >= inputs:
+            return 1 + before
+    return luts_of(2 * inputs + beside)
+
+
+def _selection(s: Sizes) -> Features:
+    return {"luts": s["bits"] * selection_luts(s["inputs"], s["beside"], s["place"])}
+
+
 FEATURES: dict[str, Make] = {
     "gate": _gate,
+    "selection": _selection,
     "fork": _fork,
     "row_walk": lambda s: {**s, "one": 1},
     "order_walk": lambda s: {"bits": sum(s.values())},

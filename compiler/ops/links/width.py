@@ -18,6 +18,7 @@ import numpy as np
 
 from ...ir import Int64, Part, Parts, Program, TensorType
 from ..hardware import braces, folds, width_of
+from ..timing import LUT_INPUTS
 from .link import Link
 
 LATENCY = 1
@@ -140,12 +141,15 @@ class Width(Link):
         if self._counts_steps() and len(pixel) > 1:
             parts.append(Part("counter", 1, {"bits": width_of(len(pixel))}))
         if self.form == "any":
-            held, inputs = _choices(self.tensor.channels, self.from_lanes, self.to_lanes)
-            fills = len({step.fill for step in pixel if step.reads})
+            held, selections = _selections(self.tensor.channels, self.from_lanes, self.to_lanes)
+            place, fills = width_of(len(pixel)), len({step.fill for step in pixel if step.reads})
             parts.append(Part("register", 1, {"bits": (self.to_lanes + held) * bits}))
-            if fills > 1:  # is it this one's turn?
-                parts.append(Part("gate", 1, {"inputs": width_of(len(pixel)), "bits": fills}))
-            return (*parts, *(Part("gate", 1, {"inputs": n, "bits": count * bits}) for n, count in inputs))
+            if any(inputs + beside + place > LUT_INPUTS for inputs, beside, _ in selections):  # is it this one's turn?
+                parts.append(Part("gate", 1, {"inputs": place, "bits": fills}))
+            for inputs, beside, count in selections:
+                sizes = {"inputs": inputs, "beside": beside, "place": place, "bits": count * bits}
+                parts.append(Part("selection", 1, sizes))
+            return tuple(parts)
         parts.append(Part("register", 1, {"bits": wide * bits}))
         if slots > 1:
             parts.append(Part("counter", 1, {"bits": width_of(slots)}))
@@ -159,25 +163,33 @@ class Width(Link):
 
 
 @lru_cache(maxsize=4096)
-def _choices(channels: int, from_lanes: int, to_lanes: int) -> tuple[int, tuple[tuple[int, int], ...]]:
-    """Of the form `any`: elements held, and how many registers choose among so many inputs, (inputs, registers) each.
+def _selections(channels: int, from_lanes: int, to_lanes: int) -> tuple[int, tuple[tuple[int, int, int], ...]]:
+    """Of the form `any`: elements held; and registers, as (inputs at some steps, inputs at all of them, how many).
 
-    A register takes what is held at its place, or behind it if a beat goes out, and what comes in at one of the fills.
+    A register takes what is held at its place, or behind it if a beat goes out, and what comes in at one of the fills;
+    in a pixel's last beat, lanes without a channel do not come.
     """
     pixel = _pixel(channels, from_lanes, to_lanes)
     held = max(1, *(step.left for step in pixel))
-    fills = sorted({step.fill for step in pixel if step.reads})
     always = all(step.issues for step in pixel)
+    unread, reads = channels, []
+    for step in pixel:
+        if step.reads:
+            reads.append((step.fill, step.fill + min(from_lanes, unread), step.issues))
+            unread -= min(from_lanes, unread)
 
-    def inputs(place: int) -> int:
-        """What may come to a place, with what says that it does."""
-        return (place < held) + 2 * sum(fill <= place < fill + from_lanes for fill in fills)
+    def coming(place: int, *issues: bool) -> int:
+        """Fills with which something comes to a place, in steps that issue or do not."""
+        return len({start for start, end, issued in reads if start <= place < end and issued in issues})
 
-    sizes = [inputs(place) for place in range(to_lanes)]
+    sizes = [(coming(place, True, False), int(place < held)) for place in range(to_lanes)]
     for place in range(held):
-        stays = 0 if always else 2 if place < to_lanes else 1 + inputs(place)  # `both` is there for the result already
-        sizes.append(stays + inputs(place + to_lanes))
-    return held, tuple(sorted(Counter(sizes).items()))
+        behind = place + to_lanes
+        if always:
+            sizes.append((coming(behind, True), int(behind < held)))
+        else:  # what is held stays only sometimes
+            sizes.append((1 + coming(place, False) + (behind < held) + coming(behind, True), 0))
+    return held, tuple((*size, count) for size, count in sorted(Counter(sizes).items()))
 
 
 def _mask(flags: list[bool]) -> str:
