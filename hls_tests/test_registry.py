@@ -67,7 +67,8 @@ def _spread(op: Op, ins: tuple[TensorType, ...]) -> Iterator[Kernel]:
 
 
 def _form(kernel: Kernel) -> tuple[str, ...]:
-    return kernel.memory, kernel.buffer, kernel.multiplier, kernel.compare
+    """Ways to multiply have benches of their own (test_multiplier_kernels.py)."""
+    return kernel.memory, kernel.buffer, kernel.compare
 
 
 def _uneven(case: Case) -> bool:
