@@ -33,7 +33,7 @@ FOLDS: dict[str, tuple[float | None, ...]] = {
     "digits_cnn": (5_000, 115_000, 500_000),
     "digits_resnet": (5_000, 50_000),
     "mnist_lenet": (2_000, 20_000),
-    "mnist_mlp": (10_000, 200_000),
+    "mnist_mlp": (10_000, 100_000),
     "TFC_2W2A": (50_000, 1_000_000),
     "jets": (1_000_000,),
 }
