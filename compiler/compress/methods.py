@@ -78,7 +78,7 @@ METHODS: dict[str, Preset] = {
     "admm": {
         **_ADMM,
         "ramp": (0.8, "[ours] a projection costs little where weights are nearly there"),
-        "updates": (20, "[ours] rho ends 190 times where it began, so weights arrive: digits at 20x 95 for 82 % (a seed)"),
+        "updates": (20, "[ours] rho grows 190 times, so weights arrive: digits at 20x 95 for 82 %, one seed"),
     },
     "admm-progressive": {
         **_ADMM,

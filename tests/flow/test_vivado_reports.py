@@ -100,7 +100,8 @@ def test_prices_follow_the_report_and_are_in_force_for_the_board_alone(
     found = calibrate_reports([folder], str(board))
     assert found["ratio"]["lut"] == pytest.approx(0.7, abs=0.05)
     assert found["ratio"]["ff"] == pytest.approx(1.1, abs=0.07)
-    assert found["median_error"]["lut"]["held_out"] < 0.5 * found["median_error"]["lut"]["before"]
+    assert found["median_error"]["lut"]["before"] > 0.3
+    assert found["median_error"]["lut"]["held_out"] < 0.1
     assert found["prices"] == str(board.with_name("mine.prices.json"))
     assert load_board(str(board)).prices == found["prices"]
     again = compile_graph(graph, board=str(board), folding=folder / "folding.toml")
