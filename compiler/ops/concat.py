@@ -22,7 +22,7 @@ from ..ir import Array, Int64, IntType, Kernel, Op, Part, Parts, Program, Tensor
 from .elements import element_params, is_bipolar
 from .exact import integers
 from .executors import Executor, float_carrier
-from .hardware import beat_steps, distinct_lanes, folds, stream_params, width_of
+from .hardware import beat_steps, counter, distinct_lanes, folds, stream_params, width_of
 
 LATENCY = 1
 """Cycles from a step to its output beat."""
@@ -113,7 +113,7 @@ class Concat(Op, name="concat"):
         gates = _gates(kernel.pe, self.infer(*ins).bits, sources)
         parts = [Part("register", 1, {"bits": sum(gates.values())}), Part("control")]
         if positions > 1:
-            parts.append(Part("counter", 1, {"bits": width_of(positions)}))
+            parts.append(counter(positions))
             parts.append(Part("constant_comparator", len(ins) - 1, {"bits": width_of(positions)}))
             parts += [Part("gate", 1, {"inputs": inputs, "bits": bits}) for inputs, bits in sorted(gates.items())]
         return tuple(parts)

@@ -141,9 +141,13 @@ class Dense(Weighted, name="dense"):
         beats, turns = path.tiles.beats, path.turns
         parts = [*path.parts(), Part("register", 1, {"bits": word - path.idle_bits})]
         parts += [counter(count) for count in (beats, turns) if count > 1]
-        if turns > 1:
+        if beats > 1:  # is it the first beat, and the last
+            parts.append(Part("gate", 1 + (beats & (beats - 1) == 0), {"inputs": width_of(beats), "bits": 1}))
+        if turns > 1:  # is it the first turn, is a beat written, and is it the turn's last
             parts += buffer_parts(beats, word, kernel, one_address=path.tiles.complete)
             parts.append(Part("mux", 1, {"inputs": 2, "bits": word}))
+            parts.append(Part("gate", 1, {"inputs": width_of(turns), "bits": 1}))
+            parts.append(Part("gate", 1 + (beats > 1), {"inputs": 2, "bits": 1}))
         if not path.tiles.complete:
             schedule = Schedule(path.tiles)
             words, bits = schedule.words()[:, None], schedule.word_bits

@@ -141,9 +141,11 @@ def stream_params(
 
 
 def counter(values: int) -> Part:
-    """It counts 0 .. values-1, and starts again: by itself where that is a power of two."""
-    bits = width_of(values)
-    return Part("counter", 1, {"bits": bits, "wraps": bits * (values & (values - 1) > 0)})
+    """It counts 0 .. values-1, and starts again: by itself where that is a power of two. Else it is set to 0 where one
+    more would be `values`, so only those bits take a gate that are 1 in there.
+    """
+    wraps = values.bit_count() if values & (values - 1) else 0
+    return Part("counter", 1, {"bits": width_of(values), "wraps": wraps})
 
 
 def handshake(inputs: int) -> Part:

@@ -227,7 +227,7 @@ class Softmax(Op, name="softmax"):
                 Part("word_sum", 1, {"terms": lanes + 1, "bits": exponent, "width": total, "signed": 0}),
                 Part("mux", 1, {"inputs": 2, "bits": total}),
                 counter(context["steps"]),
-                Part("counter", 1, {"bits": context["fold_bits"], "wraps": context["fold_bits"]}),
+                counter(count),
                 Part("constant_comparator", 6, {"bits": context["step_bits"]}),
             ]
             if spare := context["spare"]:

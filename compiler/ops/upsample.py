@@ -20,6 +20,7 @@ from .hardware import (
     beat_steps,
     buffer_parts,
     buffer_style,
+    counter,
     distinct_lanes,
     folds,
     stream_params,
@@ -115,7 +116,10 @@ class Upsample(Op, name="upsample"):
             parts += buffer_parts(words, width, kernel, one_address=True)
             parts.append(Part("gate", 1, {"inputs": 3, "bits": width}))
             if context["by_column"]:
-                parts.append(Part("counter", 1 + (context["folds"] > 1), {"bits": context["address_bits"]}))
+                parts.append(counter(words))
+                if context["folds"] > 1:  # back to where the column began
+                    bits = {"bits": context["address_bits"]}
+                    parts += [Part("register", 1, bits), Part("mux", 1, {"inputs": 2, **bits})]
         if spare := context["out"]["spare"]:
             parts.append(Part("mask", 1, {"bits": spare * context["out"]["bits"]}))
         return tuple(parts)

@@ -50,8 +50,10 @@ STORING = frozenset(
 )  # fmt: skip
 """Kinds of parts that hold flip-flops (a slice may take some in); of all others the price in flip-flops is 0."""
 
-WIRED = frozenset({"register", "case_register", "ram_constant", "dsp_multiplier", "packed_dsp", "held_in_slices"})
-"""Kinds of parts that take no LUTs."""
+WIRED = frozenset(
+    {"register", "case_register", "ram_constant", "dsp_multiplier", "packed_dsp", "held_in_slices", "counter.bits"}
+)
+"""Kinds of parts, and features of others, that take no LUTs."""
 
 KINDS = tuple(_FEATURES)
 """Every kind of part that has a price."""
@@ -70,7 +72,7 @@ def features(part: Part) -> dict[str, float]:
 def may_cost(feature: str, resource: str) -> bool:
     """Whether "kind.feature" may have a price in "lut" or "ff" at all."""
     kind = feature.partition(".")[0]
-    return kind in STORING if resource == "ff" else kind not in WIRED
+    return kind in STORING if resource == "ff" else kind not in WIRED and feature not in WIRED
 
 
 def fixed(part: Part) -> Resources:

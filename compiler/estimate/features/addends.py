@@ -131,7 +131,7 @@ def of_digits(terms: int, x: int, weight: int, unsigned: int, width: int) -> int
         code = 3 - (digit == 0) - (0 < digit == count - 1 and weight % 2)
         bits = [code + 1, *[code + 2] * (operand - 1), code + 1]
         if unsigned:
-            bits[-2:] = code + 1, code
+            bits[-2:] = code + 1, code - (digit == 0)  # a lowest digit is negative where its upper bit is 1
         at = 2 * digit
         rows[digit, at:] = bits[-1]
         rows[digit, at : at + len(bits)] = bits[: max(width - at, 0)]

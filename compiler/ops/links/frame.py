@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...ir import Part, Parts
+from ..hardware import counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,5 +20,4 @@ class Frame:
     def parts(self) -> Parts:
         if self.beats == 1:
             return ()
-        bits = (self.beats - 1).bit_length()
-        return Part("counter", 1, {"bits": bits}), Part("control")
+        return counter(self.beats), Part("control")

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ...ir import Int64, Part, Parts, Program, TensorType
-from ..hardware import braces, folds, width_of
+from ..hardware import braces, counter, folds, width_of
 from ..timing import LUT_INPUTS
 from .link import Link
 
@@ -139,7 +139,7 @@ class Width(Link):
         spare = folds(self.tensor.channels, self.from_lanes) * self.from_lanes - self.tensor.channels
         parts = [Part("control")]
         if self._counts_steps() and len(pixel) > 1:
-            parts.append(Part("counter", 1, {"bits": width_of(len(pixel))}))
+            parts.append(counter(len(pixel)))
         if self.form == "any":
             held, selections = _selections(self.tensor.channels, self.from_lanes, self.to_lanes)
             place, fills = width_of(len(pixel)), len({step.fill for step in pixel if step.reads})
@@ -152,7 +152,7 @@ class Width(Link):
             return tuple(parts)
         parts.append(Part("register", 1, {"bits": wide * bits}))
         if slots > 1:
-            parts.append(Part("counter", 1, {"bits": width_of(slots)}))
+            parts.append(counter(slots))
         if self.form == "narrow":  # the word that comes, or what is left of one; its spare lanes are zero
             parts.append(Part("gate", 1, {"inputs": 3, "bits": (wide - narrow + min(spare, narrow)) * bits}))
         elif slots > 1:
