@@ -14,6 +14,9 @@ BLOCK = 64
 CHOICES = 3
 """Choices between two that one LUT makes: four inputs and two bits of the address."""
 
+BESIDE_CHOICE = 16
+"""Words of a last block that the LUT makes that chooses between it and another: four bits beside these two inputs."""
+
 STATE_BITS, FIRST_COLUMN = 4, 2
 """What a bit of a word is in a memory of few words, in so many bits: constant 0 or 1, or, from this number on, which of
 the columns that vary. Of four words, 14 do.
@@ -48,6 +51,8 @@ def counted_parts(table: Int64, bits: int) -> dict[str, int]:
     """
     codes, constant = _blocks(table, bits, BLOCK // 2)
     pieces = _distinct(np.where(constant, 0, codes)) - constant.any(axis=0) + _choices(codes)
+    if len(codes) > 1 and 0 < len(table) % (BLOCK // 2) <= BESIDE_CHOICE:
+        pieces -= ~constant[-1] & (codes[-1:] != codes[:-1]).all(axis=0)
     return {"columns": codes.shape[1], "pieces": int(pieces.sum())}
 
 

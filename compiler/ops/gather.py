@@ -8,6 +8,7 @@ from when on none has to wait; the next frame starts when the last has been read
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -264,8 +265,8 @@ class Gather(Op, name="gather"):
         width, bits = context["ins"][0]["width"], context["code_bits"]
         held = width + context["address_bits"] + context["way_bits"] + 3  # filling, drawing, issues
         parts += [Part("register", 1, {"bits": held}), *buffer_parts(context["depth"], width, kernel)]
-        if len(route.ways) > 1:
-            parts.append(Part("mux", 1, {"inputs": len(route.ways), "bits": context["picked_width"]}))
+        sources = Counter(len(set(lanes)) for lanes in zip(*route.ways, strict=True))
+        parts += [Part("mux", n, {"inputs": k, "bits": x.bits}) for k, n in sorted(sources.items()) if k > 1]
         parts.append(counter(route.steps))
         compared = f"{context['reads']} && {context['writes']}".count("position")
         parts.append(Part("constant_comparator", compared, {"bits": context["position_bits"]}))

@@ -15,12 +15,12 @@ import numpy as np
 
 from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Parts, TensorType, as_integers
-from .contents import different_parts
 from .elements import bipolar_tensor, is_bipolar
 from .exact import FLOAT32_EXACT, integers
 from .executors import Executor
 from .hardware import VERILOG_STYLE, braces, folds, hex_literal, memory_style, plain_integer, rom_part, width_of
 from .lanewise import Lanewise, fold_at, lane_layout, lane_params, lane_parts
+from .tables import table_parts
 from .timing import BLOCK_RAM_NS, LUT_NS, Path, choice_ns
 
 
@@ -170,7 +170,7 @@ class Lookup(Lanewise, name="lookup"):
         width = context["out"]["bits"]
         table = replace(rom_part(memories.shape[1], width, kernel), count=kernel.pe)
         if table.kind == "rom_lutram":  # all memories of their own, as often as lanes share them
-            found = different_parts((memories + 1 >> 1 if self.bipolar else memories).T, width, apart=True)
+            found = table_parts(memories + 1 >> 1 if self.bipolar else memories, width)
             table = replace(table, count=kernel.pe // len(memories), sizes=table.sizes | found)
             context["out"]["width"] = table.count * found["columns"]  # bits of the result that are alike are built once
         return (*lane_parts(kernel, context, self.latency(kernel, path)), table)

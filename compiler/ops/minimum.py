@@ -6,20 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ir import Int64, Kernel, Parts, TensorType
-from .pairwise import Pairwise, common_bits, larger
+from ..ir import Int64, TensorType
+from .larger import Larger
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Minimum(Pairwise, name="minimum"):
+class Minimum(Larger, name="minimum"):
     function = np.minimum
-    takes_mask = True
+    greater = 1
 
     def limits(self, a: TensorType, b: TensorType) -> tuple[Int64, Int64]:
         return np.minimum(a.lo_array, b.lo_array), np.minimum(a.hi_array, b.hi_array)
-
-    def operand_bits(self, a: TensorType, b: TensorType) -> tuple[int, int]:
-        return (common_bits(a, b),) * 2
-
-    def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
-        return larger(kernel, a, b, self.infer(a, b))

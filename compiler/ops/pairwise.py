@@ -30,7 +30,6 @@ from .hardware import (
     distinct_lanes,
     folds,
     handshake,
-    signed_holding,
     stream_params,
     width_of,
 )
@@ -49,8 +48,6 @@ class Pairwise(Op):
     """Do operands get a register of their own, before the one of the results? Those of gates do in any case."""
     takes_choice: ClassVar[bool] = False
     """Does a lane choose between a gate that arrives and one that was kept in LUTs that it has anyway?"""
-    takes_mask: ClassVar[bool] = False
-    """Does it blank the lanes without a channel, likewise?"""
 
     # -- of each operator ------------------------------------------------------------------------------------------
     def limits(self, a: TensorType, b: TensorType) -> tuple[Int64, Int64]:
@@ -64,6 +61,14 @@ class Pairwise(Op):
     def operators(self, kernel: Kernel, a: TensorType, b: TensorType) -> Parts:
         """What the lanes compute with."""
         raise NotImplementedError
+
+    def unblanked_bits(self, a: TensorType, b: TensorType) -> int:
+        """Bits of a result that no LUT makes which could blank it, too, in a lane without a channel."""
+        return self.infer(a, b).bits
+
+    def reset_bits(self, a: TensorType, b: TensorType) -> int:
+        """Resets of a lane's result, which take the operands, too."""
+        return 0
 
     # -- of all ----------------------------------------------------------------------------------------------------
     def infer(self, a: TensorType, b: TensorType) -> TensorType:
@@ -143,7 +148,7 @@ class Pairwise(Op):
             parts.append(Part("register", 1, {"bits": kernel.simd * a.bits + width + (spare > 0) + kept}))
             if kept:
                 melts = (
-                    self.takes_choice or value_bits(a) + 2 * value_bits(b) < PIECE
+                    self.takes_choice or value_bits(a) + 2 * value_bits(b) + self.reset_bits(a, b) < PIECE
                 )  # into LUTs that are there anyway
                 choice = 0 if melts else width
                 parts += buffer_parts(count, width, kernel, one_address=True)
@@ -153,7 +158,7 @@ class Pairwise(Op):
         if _counts_folds(form, count, spare):
             parts.append(counter(count))
         if spare:
-            parts.append(Part("mask", 1, {"bits": 0 if self.takes_mask else spare * bits}))
+            parts.append(Part("mask", 1, {"bits": spare * self.unblanked_bits(a, b)}))
         return tuple(parts)
 
     def params(self, kernel: Kernel, a: TensorType, b: TensorType) -> dict[str, Any]:
@@ -178,11 +183,6 @@ class Pairwise(Op):
         }
 
 
-def common_bits(a: TensorType, b: TensorType) -> int:
-    """Bits of signed words that hold every value of either."""
-    return signed_holding(min(*a.lo, *b.lo), max(*a.hi, *b.hi)).bits
-
-
 def chain(kernel: Kernel, form: str, a: TensorType, b: TensorType, bits: int, *, difference: bool = False) -> Parts:
     """The carry chains of sums or differences of `bits` bits.
 
@@ -199,37 +199,6 @@ def chain(kernel: Kernel, form: str, a: TensorType, b: TensorType, bits: int, *,
         return (Part("adder", kernel.simd, {"bits": both + chosen}),)
     sign_alone = b.signed and not a.signed and value_bits(a) >= chosen  # above a
     return (Part("adder", kernel.simd, {"bits": max(both, chosen) + sign_alone + difference}),)
-
-
-def larger(kernel: Kernel, a: TensorType, b: TensorType, out: TensorType) -> Parts:
-    """The larger or the smaller of each pair: a comparison and a choice; LUTs of all inputs where these are few.
-
-    Of two unsigned numbers of different widths, upper bits of one are 0; a sign beside an unsigned number is no more
-    than such a bit.
-    """
-    bits = out.bits - out.signed  # a sign is that of one of them
-    short, long = sorted(x.bits - x.signed for x in (a, b))
-    if value_bits(a) + value_bits(b) <= PIECE:  # upper bits of one alone are reset together
-        return (Part("mux", kernel.simd, {"inputs": 2, "bits": min(bits, short + (long > short))}),)
-    if a.signed and b.signed:
-        return _compared(kernel, common_bits(a, b), out.bits)
-    if long - short <= FEW:
-        return _compared(kernel, short + -(-(long - short) // 2), bits)
-    # a sign is one more of them, where the comparison itself is logic enough
-    upper = [long - short, *([1] if (a.signed or b.signed) and short > PIECE // 2 else [])]
-    return (
-        Part("comparator", kernel.simd, {"bits": short}),
-        Part("mux", kernel.simd, {"inputs": 2, "bits": min(short, bits)}),
-        *(Part("constant_comparator", kernel.simd, {"bits": size}) for size in upper),
-    )
-
-
-def _compared(kernel: Kernel, bits: int, chosen: int) -> Parts:
-    return (Part("choice", kernel.simd, {"bits": bits, "along": 0, "fewer": bits - min(bits, chosen)}),)
-
-
-FEW = 2
-"""Bits more that make a longer comparison; of any more, Yosys first asks whether they are 0."""
 
 
 def _counts_folds(form: str, count: int, spare: int) -> bool:

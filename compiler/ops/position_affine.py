@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, Work, as_integers, bit_operations
+from .contents import counted_parts
 from .elements import element_params, is_bipolar
 from .exact import integers
 from .executors import Executor, float_carrier
@@ -170,7 +171,12 @@ class PositionAffine(Lanewise, name="position_affine"):
             depth = {BEAT: pixels * count, PIXEL: pixels, FOLD: count}[address]
             members = [table for table in (factors, addends) if table.address == address]
             style = memory_style(depth, sum(table.width for table in members), kernel)
-            parts.append(Part(f"rom_{style}", 1, {"depth": depth, "width": sum(table.varying for table in members)}))
+            sizes = {"depth": depth, "width": sum(table.varying for table in members)}
+            if style == "lutram":
+                columns = np.hstack([table.columns for table in members])
+                parts.append(Part("rom_counted", 1, sizes | counted_parts(columns, 1)))
+            else:
+                parts.append(Part(f"rom_{style}", 1, sizes))
             if address != FOLD:
                 parts.append(counter(depth))
         masks = np.repeat(varying(addends.values), lanes // addends.values.shape[1])
@@ -184,7 +190,12 @@ class PositionAffine(Lanewise, name="position_affine"):
             )
         split = np.repeat(factors.values, lanes // factors.values.shape[1], axis=1)[:, :, None]
         several = Factors.of(split, factors.bits)
-        parts += several.parts(x, 0 if piped else addends.bits if masks.any() else -1, width)
+        addend = 0 if piped else addends.bits if masks.any() else -1
+        if factors.address and _operand_bits(x) < factors.bits:  # the rows of a product are of its shorter factor
+            rows = {"rows": x.bits, "gated": x.bits, "negative": int(x.signed), "bits": factors.bits, "signed": 1}
+            parts.append(Part("rows", lanes, {**rows, "addend": addend, "width": width}))
+        else:
+            parts += several.parts(x, addend, width)
         if piped:
             held = int(np.minimum(several.widths(x, factors.bits), width).sum()) + addends.varying
             parts.append(Part("register", 1, {"bits": held}))
@@ -218,6 +229,11 @@ class _Table:
     def varying(self) -> int:
         """Bits of a word that are not the same in all."""
         return count_bits(varying(self.values), self.bits) if self.address else 0
+
+    @property
+    def columns(self) -> Int64:
+        """(depth, bits of a word)."""
+        return np.asarray((self.values[:, :, None] >> np.arange(self.bits) & 1).reshape(len(self.values), -1))
 
     @property
     def width(self) -> int:

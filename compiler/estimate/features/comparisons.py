@@ -28,6 +28,28 @@ def comparator_luts(bits: int) -> int:
     return 2 * ceil(bits / 3) - (bits % 3 == 1)
 
 
+FEW_CHOICES, MANY_CHOICES = 3.0, 3.75
+"""LUTs besides one for each chosen bit, of numbers of three bits and of more, of which one may have more bits than the
+other: what 140 synthesised ones have on average. One of fewer bits is a part of what chooses a bit.
+"""
+
+
+def beside_choices(bits: int, inputs: int) -> float:
+    """LUTs of a comparison that is logic, of numbers of so many bits and `inputs` with those that one has more."""
+    if inputs <= LUT_INPUTS:
+        return 0.0
+    if bits > 2:
+        return FEW_CHOICES if bits == 3 else MANY_CHOICES
+    return ceil((inputs - LUT_INPUTS) / 3)
+
+
+def _comparator(s: Sizes) -> Features:
+    """Of two numbers of `bits`; or of a carry chain whose `luts` are counted, or beside choices of its own."""
+    if "luts" in s:
+        return {"luts": s["luts"]}
+    return {"luts": beside_choices(s["bits"], s["inputs"]) if "inputs" in s else comparator_luts(s["bits"])}
+
+
 LATE_BITS = 5
 """From here on, logic that has to be fast is larger: of two numbers of fewer bits it is as small as it is."""
 
@@ -68,7 +90,7 @@ different lower one, and each bit that a constant needs beyond a LUT's inputs; l
 
 
 FEATURES: dict[str, Make] = {
-    "comparator": lambda s: {"luts": comparator_luts(s["bits"])},
+    "comparator": _comparator,
     "choice": _choice,
     "constant_comparator": lambda s: {"luts": constant_luts(s["bits"])},
     "chain_comparators": lambda s: {"luts": s["luts"]},

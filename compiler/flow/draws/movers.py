@@ -99,6 +99,6 @@ DRAWS: dict[str, tuple[int, Drawer]] = {
     "slice": (8, _slice),
     "upsample": (12, _scaled("upsample")),
     "zero_stuff": (6, _scaled("zero_stuff")),
-    "gather": (12, _gather),
+    "gather": (24, _gather),
     "concat": (15, _concat),
 }

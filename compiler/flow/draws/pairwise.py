@@ -48,6 +48,6 @@ DRAWS: dict[str, tuple[int, Drawer]] = {
     "add": (14, _pairwise("add", 1.3)),
     "subtract": (14, _pairwise("subtract", 1.3)),
     "multiply": (25, _multiply),
-    "maximum": (14, _pairwise("maximum", 2.2)),
-    "minimum": (14, _pairwise("minimum", 2.2)),
+    "maximum": (28, _pairwise("maximum", 2.2)),
+    "minimum": (20, _pairwise("minimum", 2.2)),
 }

@@ -56,6 +56,6 @@ def _position_affine(rng: np.random.Generator, index: int) -> Draw:
 
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
-    "lookup": (25, _lookup),
-    "position_affine": (15, _position_affine),
+    "lookup": (37, _lookup),
+    "position_affine": (30, _position_affine),
 }
