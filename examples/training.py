@@ -29,7 +29,8 @@ class Example:
 
     float_epochs: of training in float, done once for all recipes of a seed. epochs: of pruning and quantising.
     settings: what `intaglio.fit` is told beside. narrow: the network that pruning leaves, to be trained from scratch
-    for comparison. target_fps: the rate at which `--compare` sets dense and carved designs side by side.
+    for comparison. target_fps: the rate at which `--compare` sets dense and carved designs side by side. device: to
+    train on.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Example:
     settings: dict[str, Any] = field(default_factory=dict)
     narrow: Callable[[], nn.Module] | None = None
     target_fps: float = 100_000
+    device: str | None = None
 
     def fit(
         self, recipe: Recipe | None = None, epochs: int | None = None, progress: bool = True
@@ -56,7 +58,8 @@ class Example:
         settings["lr"] = settings.get("lr", 0.002) * settings.pop("retrain_lr", 0.5)
         model = self._prepared(replace(recipe, shares=shares)).copy_weights(dense)
         file = self._file(self.name, replace(recipe, shares=shares).resolved(), epochs or self.epochs, settings)
-        history = intaglio.fit(model, *loaders, epochs or self.epochs, progress=progress, checkpoint=file, **settings)
+        settings |= {"device": self.device, "progress": progress}
+        history = intaglio.fit(model, *loaders, epochs or self.epochs, checkpoint=file, **settings)
         history.float_accuracy = dense_history.accuracy
         return model, history
 
@@ -67,8 +70,8 @@ class Example:
         recipe = Recipe(method="float", seed=seed)
         file = self._file(f"{self.name}-float", recipe.resolved(), self.float_epochs, self.settings)
         model = self._prepared(recipe)
-        settings = dict(self.settings)
-        return model, intaglio.fit(model, *loaders, self.float_epochs, progress=progress, checkpoint=file, **settings)
+        settings = {**self.settings, "device": self.device, "progress": progress}
+        return model, intaglio.fit(model, *loaders, self.float_epochs, checkpoint=file, **settings)
 
     def trained(
         self, recipe: Recipe | None = None, epochs: int | None = None, progress: bool = True

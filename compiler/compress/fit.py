@@ -66,8 +66,9 @@ def fit(
         loss: a function of (outputs, y) instead of the cross-entropy.
         device: where to train; None leaves the model where it is.
         progress: whether a bar moves.
-        checkpoint: a file, rewritten after every epoch.
-        resume: whether to go on from that file, if it exists.
+        checkpoint: a file, rewritten after every epoch; it may go on on another device.
+        resume: whether to go on from that file, if it exists: bit for bit as if the run had not stopped, on CUDA where
+            `torch.use_deterministic_algorithms` is on.
         log_csv: a file with one line an epoch.
         patience: epochs without a better validation accuracy after which the last phase ends early; None: it never
             does. Phases before it are as long as the recipe says: their length is part of the method.
