@@ -95,6 +95,7 @@ DILATED = [
     case("rows_far", (4, 5, 3), 2, (2, 3), (1, 2), dilation=(5, 3), padding=(3, 2, 2, 4), stride=(2, 1)),
     case("rows_strided", (9, 8, 2), 3, (2, 3), (2, 1), dilation=(3, 1), stride=(2, 3), padding=(1, 0, 0, 1)),
     case("rows_tall", (9, 1, 2), 2, (3, 1), (2, 2), dilation=(4, 1), padding=(1, 2, 0, 0)),
+    case("rows_over", (9, 2, 1), 1, (4, 1), (1, 1), dilation=(3, 2), padding=(0, 1, 0, 1)),
     case("rows_slot", (1, 7, 2), 2, (2, 2), (1, 2), dilation=(3, 2), padding=(3, 3, 1, 1)),
     case("window", (7, 8, 3), 4, (3, 3), (2, 0), dilation=(2, 2)),
     case("window_padded", (6, 5, 2), 3, (3, 2), (3, 0), dilation=(2, 3), padding=(2, 1, 3, 0), inputs=(-8, 7)),

@@ -110,7 +110,12 @@ class RowBuffer:
     def needed(self) -> Int64:
         """How many words every window needs loaded."""
         (span_rows, span_columns), (down, right), padding = self.window.span, self.window.stride, self.window.padding
-        bottom = np.minimum(np.arange(self.out_rows) * down - padding[0] + span_rows, self.rows) - 1
+        top = np.arange(self.out_rows)[:, None] * down - padding[0]
+        if self.whole:
+            bottom = np.minimum(top[:, 0] + span_rows, self.rows) - 1
+        else:  # rows between those of a dilated window are not waited for
+            seen = top + np.arange(self.window.kernel[0]) * self.window.dilation[0]
+            bottom = np.where(seen < self.rows, seen, -1).max(axis=1)
         ends = np.clip(np.arange(self.out_columns) * right - padding[2] + span_columns, 0, self.columns)
         return np.where(bottom[:, None] < 0, 0, (bottom[:, None] * self.columns + ends) * self.folds).ravel()
 
