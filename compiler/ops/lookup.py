@@ -170,7 +170,8 @@ class Lookup(Lanewise, name="lookup"):
         width = context["out"]["bits"]
         table = replace(rom_part(memories.shape[1], width, kernel), count=kernel.pe)
         if table.kind == "rom_lutram":  # all memories of their own, as often as lanes share them
-            found = table_parts(memories + 1 >> 1 if self.bipolar else memories, width)
+            counted = width_of(memories.shape[1]) - bits
+            found = table_parts(memories + 1 >> 1 if self.bipolar else memories, width, counted)
             table = replace(table, count=kernel.pe // len(memories), sizes=table.sizes | found)
             context["out"]["width"] = table.count * found["columns"]  # bits of the result that are alike are built once
         return (*lane_parts(kernel, context, self.latency(kernel, path)), table)

@@ -20,16 +20,19 @@ Reset = tuple[tuple[int, int], ...]
 LUT_INPUTS = 6
 
 JOINED = np.array([0, 1, 1, 1, 1, 1, 1, 2, 4])
-"""LUTs of a function of so many bits, one even of a single one; more than six are joined by MUXF7 and MUXF8."""
+"""LUTs of a function of so many bits; more than six are joined by MUXF7 and MUXF8. A bit alone is a wire, but for the
+highest, which becomes a reset that finds room beside the enable.
+"""
 
 BESIDE_ENABLE = 3
 """Bits of the address that find room in a LUT beside a register's own value and the two that enable it."""
 
 
-def table_parts(memories: Int64, bits: int) -> dict[str, int]:
+def table_parts(memories: Int64, bits: int, counted: int = 0) -> dict[str, int]:
     """What differs in memories of their own, counted as contents.different_parts counts it.
 
-    memories: (memories, words), `bits` of each word in two's complement.
+    memories: (memories, words), `bits` of each word in two's complement. counted: upper bits of the address that come
+    from a counter.
 
     Returns:
         columns: of bits, that are neither constant nor equal to another of their memory.
@@ -38,15 +41,16 @@ def table_parts(memories: Int64, bits: int) -> dict[str, int]:
     """
     found = {"columns": 0, "blocks": 0, "choices": 0}
     for words in _filled(memories):
-        columns = np.unique((words >> np.arange(bits)[:, None] & 1).astype(np.uint8), axis=0)
-        columns = columns[columns.any(axis=1) & ~columns.all(axis=1)]
-        if not len(columns):
+        every = (words >> np.arange(bits)[:, None] & 1).astype(np.uint8)
+        different = {column.tobytes(): column for column in every[every.any(axis=1) & ~every.all(axis=1)]}
+        if not different:
             continue
+        columns = np.stack(list(different.values()))
         found["columns"] += len(columns)
         columns, resets = _reset_apart(columns)
         found["blocks"] += sum(-(-(len(reset) + 1) // (LUT_INPUTS - 1)) for reset in resets)
         if columns.shape[1] < 1 << len(JOINED):
-            found["blocks"] += _luts(columns)
+            found["blocks"] += _luts(columns, counted)
         else:
             more = different_parts(columns.T.astype(np.int64), 1)
             found["blocks"] += more["blocks"]
@@ -90,7 +94,7 @@ def _reset_of(column: Columns, others: Columns) -> tuple[Reset, Columns]:
     """
     reset: list[tuple[int, int]] = []
     to, start = -1, 0
-    while len(column) > 1:
+    while len(column) > 2:  # a single bit is no choice
         size = len(column) // 2
         if reset and (others[:, start : start + 2 * size] == column).all(axis=1).any():
             break
@@ -110,12 +114,14 @@ def _reset_of(column: Columns, others: Columns) -> tuple[Reset, Columns]:
     return tuple(reset), column
 
 
-def _luts(columns: Columns) -> int:
+def _luts(columns: Columns, counted: int) -> int:
     """Of columns of at most eight bits of address: of the whole, or of upper bits and functions of lower ones, which
-    columns share.
+    columns share. Where two bits count, Yosys (abc9) sees the gates of the counter in them, and chooses by these
+    between LUTs for every second column that it would join else.
     """
     depends = _support(columns)
-    best = JOINED[depends.sum(axis=1)]
+    number_of = depends.sum(axis=1)
+    best = np.where((number_of == 1) & ~depends[:, -1], 0, JOINED[number_of])
     tops, below = best.copy(), [set[tuple[int, int]]() for _ in columns]
     for low in range(2, min(LUT_INPUTS, depends.shape[1] - 1) + 1):
         pieces = columns.reshape(len(columns), -1, 1 << low)
@@ -132,4 +138,16 @@ def _luts(columns: Columns) -> int:
             if inputs < len(JOINED) and JOINED[inputs] + len(made) < best[number]:
                 best[number], tops[number] = JOINED[inputs] + len(made), JOINED[inputs]
                 below[number] = {(low, code) for code in made}
-    return int(tops.sum()) + len(set().union(*below))
+    shared = len(set().union(*below))
+    joined = tops > 1 if counted > 1 else np.zeros(len(columns), bool)
+    half = (int(tops[joined].sum()) + _chosen_luts(columns[joined], counted)) // 2
+    return int(tops[~joined].sum()) + half + shared
+
+
+def _chosen_luts(columns: Columns, counted: int) -> int:
+    """Of columns whose upper bits choose between LUTs of the others: those that differ, and a choice."""
+    found = 0
+    for column in columns:
+        pieces = {bytes(piece) for piece in column.reshape(1 << counted, -1) if piece.any() and not piece.all()}
+        found += len(pieces) + 1
+    return found
