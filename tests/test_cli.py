@@ -310,6 +310,11 @@ def test_calibrate_says_whose_prices_and_which_kinds(run, tmp_path: Path) -> Non
     assert answer.code == 2
     assert "no modules of a kind 'desne' are measured" in answer.err
     assert not (tmp_path / "new").exists()
+    for told in (["--limit", 3], ["--out", tmp_path / "new"], ["--like", "xc7"]):
+        answer = run("calibrate", "--fresh", 5, *told)
+        assert answer.code == 2
+        assert f"{told[0]}: fresh modules are judged, nothing is fitted" in answer.err
+    assert not (tmp_path / "new").exists()
 
 
 def test_calibrate_of_a_few_modules_prints_what_there_is(run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,10 @@ def calibrate(
     if fresh is not None:
         from ..flow.fresh import check_fresh
 
-        _show(check_fresh(fresh, family, jobs=jobs, console=err), as_json, _print_errors)
+        for option, given in (("--limit", limit), ("--out", out), ("--like", like)):
+            if given:
+                raise IntaglioError("fresh modules are judged, nothing is fitted", where=option, other="--fresh")
+        _show(check_fresh(fresh, family, kinds or (), jobs=jobs, console=err), as_json, _print_errors)
         return
     from ..flow.calibrate import calibrate as measure_and_fit
 

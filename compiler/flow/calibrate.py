@@ -22,7 +22,7 @@ from ..errors import IntaglioError
 from ..toolchain import yosys
 from .judge import fit_prices, judge
 from .measure import Synthesise, measure, read_table
-from .specimens import COUNTS, specimens
+from .specimens import known_kinds, specimens
 
 
 def calibrate(
@@ -54,9 +54,7 @@ def calibrate(
     for name in filter(None, (family, like)):
         if name not in yosys.FAMILIES:
             raise IntaglioError(f"unknown device family {name!r}", hint=f"one of {', '.join(yosys.FAMILIES)}")
-    for kind in kinds:
-        if kind not in COUNTS:
-            raise IntaglioError(f"no modules of a kind {kind!r} are measured", hint=f"there are {', '.join(COUNTS)}")
+    kinds = known_kinds(kinds)
     folder = Path(out_dir) if out_dir is not None else Path(next(iter(estimate.__path__)))
     folder.mkdir(parents=True, exist_ok=True)
     made_by: dict[str, Any] = {

@@ -6,6 +6,7 @@ What was measured is kept in the user's cache.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +18,21 @@ from ..toolchain import yosys
 from ..toolchain.process import cache_dir
 from .judge import FITTED, predicted, summary
 from .measure import Synthesise, measure
-from .specimens import COUNTS, Specimen, specimen
+from .specimens import COUNTS, Specimen, known_kinds, specimen
 
 
-def beyond(count: int) -> list[Specimen]:
-    """About so many modules that no table holds, numbered on from those that are measured."""
-    share = count / sum(COUNTS.values())
-    found = [specimen(kind, total + k) for kind, total in COUNTS.items() for k in range(max(1, round(total * share)))]
+def beyond(count: int, kinds: Sequence[str] = ()) -> list[Specimen]:
+    """About so many modules (of some kinds alone) that no table holds, numbered on from those that are measured."""
+    counts = {kind: COUNTS[kind] for kind in known_kinds(kinds) or COUNTS}
+    share = count / sum(counts.values())
+    found = [specimen(kind, total + k) for kind, total in counts.items() for k in range(max(1, round(total * share)))]
     return [each for each in found if each is not None]
 
 
 def check_fresh(
     count: int,
     family: str = "xc7",
+    kinds: Sequence[str] = (),
     *,
     table: Path | None = None,
     jobs: int = 1,
@@ -41,16 +44,17 @@ def check_fresh(
     Args:
         count: about how many modules.
         family: `xc7` or `xcup`.
+        kinds: only these operators and links; all where none is named.
         table: where counts are kept; by default in the user's cache.
         jobs: Yosys processes side by side.
         synthesise: instead of Yosys, for tests.
         console: where progress goes.
 
     Raises:
-        IntaglioError: where no module could be measured.
+        IntaglioError: for an unknown kind, and where no module could be measured.
     """
     tool = yosys.version() if synthesise is yosys.synthesise_many else "a stand-in"
-    wanted = {each.fingerprint(family, tool): each for each in beyond(count)}
+    wanted = {each.fingerprint(family, tool): each for each in beyond(count, kinds)}
     rows, failed = measure(
         wanted, table or cache_dir() / f"fresh_{family}.csv", family, synthesise, jobs=jobs, console=console
     )

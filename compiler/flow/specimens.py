@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from hashlib import sha256
@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import ops
 from ..codegen.env import environment, render
+from ..errors import IntaglioError
 from ..ir import Op, Parts
 from ..ops.links import Fifo, Fork, Frame, Width
 from .draws import DRAWS, Draw
@@ -171,5 +172,12 @@ _LINKS = {"fifo": _fifo, "width": _width, "fork": _fork, "frame": _frame}
 
 COUNTS = {**{kind: count for kind, (count, _) in DRAWS.items()}, "fifo": 40, "width": 30, "fork": 8, "frame": 8}
 """How many of each kind are measured."""
-
 assert ops is not None  # importing it registers the operators
+
+
+def known_kinds(kinds: Sequence[str]) -> Sequence[str]:
+    """The same. Raises IntaglioError where no modules of a kind are measured."""
+    for kind in kinds:
+        if kind not in COUNTS:
+            raise IntaglioError(f"no modules of a kind {kind!r} are measured", hint=f"there are {', '.join(COUNTS)}")
+    return kinds

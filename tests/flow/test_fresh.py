@@ -26,6 +26,15 @@ def test_fresh_modules_are_beyond_the_table_and_shared_out() -> None:
     assert len({each.name for each in found}) == len(found)
 
 
+def test_some_kinds_alone() -> None:
+    found = beyond(12, ["lookup", "add"])
+    assert {each.kind for each in found} == {"lookup", "add"}
+    assert 8 <= len(found) <= 16
+    assert {each.name for each in found} <= {each.name for each in beyond(sum(COUNTS.values()))}
+    with pytest.raises(IntaglioError, match=r"no modules of a kind 'ad' are measured.*\n.*there are"):
+        beyond(1, ["ad"])
+
+
 def test_predictions_that_hit_have_no_error(tmp_path: Path) -> None:
     prices = load_prices("xc7")
     said = {
