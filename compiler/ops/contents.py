@@ -47,13 +47,53 @@ def counted_parts(table: Int64, bits: int) -> dict[str, int]:
 
     Returns:
         columns: as above.
-        pieces: LUTs: the different blocks of 32 words, and one for every choice between two.
+        pieces: LUTs: the different blocks of 32 words, and one for every choice between two. Bits of the address on
+            which a column does not depend are left out before it is cut into blocks.
     """
-    codes, constant = _blocks(table, bits, BLOCK // 2)
+    every = (table[:, :, None] >> np.arange(bits) & 1).reshape(len(table), -1).T.astype(np.uint8)
+    different = {column.tobytes(): column for column in every[every.any(axis=1) & ~every.all(axis=1)]}
+    groups: dict[bytes, list[np.ndarray]] = {}
+    if different:
+        columns = np.stack(list(different.values()))
+        addresses = filled(columns.shape[1])
+        whole = columns[:, addresses]
+        for column, full, depends in zip(columns, whole, dependence(whole), strict=True):
+            idle = sum(1 << int(bit) for bit in np.flatnonzero(~depends))
+            kept = full[np.arange(len(addresses)) & idle == 0] if idle else column
+            groups.setdefault(depends.tobytes(), []).append(kept)
+    return {"columns": len(different), "pieces": sum(_pieces(np.stack(group, axis=1)) for group in groups.values())}
+
+
+def _pieces(columns: Int64) -> int:
+    """columns: (words, columns), all different, none constant."""
+    if len(columns) == WIRE:
+        return 0
+    codes, constant = _blocks(columns, 1, BLOCK // 2)
     pieces = _distinct(np.where(constant, 0, codes)) - constant.any(axis=0) + _choices(codes)
-    if len(codes) > 1 and 0 < len(table) % (BLOCK // 2) <= BESIDE_CHOICE:
+    if len(codes) > 1 and 0 < len(columns) % (BLOCK // 2) <= BESIDE_CHOICE:
         pieces -= ~constant[-1] & (codes[-1:] != codes[:-1]).all(axis=0)
-    return {"columns": codes.shape[1], "pieces": int(pieces.sum())}
+    return int(pieces.sum())
+
+
+WIRE = 2
+"""Words of a bit of the address."""
+
+
+def filled(depth: int) -> Int64:
+    """For each address of a memory, which of its words is read there: beyond the last that where upper bits are 0."""
+    address_bits = (depth - 1).bit_length()
+    address = np.arange(1 << address_bits)
+    for bit in reversed(range(address_bits)):
+        start = address >> bit << bit
+        address = np.where((address >> bit & 1 == 1) & (start >= depth), address - (1 << bit), address)
+    return address
+
+
+def dependence(columns: np.ndarray) -> np.ndarray:
+    """(columns, bits of the address): on which of these each of (columns, words) depends."""
+    count, depth = columns.shape
+    halves = [columns.reshape(count, -1, 2, 1 << bit) for bit in range(depth.bit_length() - 1)]
+    return np.stack([(each[:, :, 0] != each[:, :, 1]).any(axis=(1, 2)) for each in halves], axis=1)
 
 
 def _blocks(table: Int64, bits: int, size: int, apart: bool = False) -> tuple[np.ndarray, np.ndarray]:

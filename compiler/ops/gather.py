@@ -8,7 +8,6 @@ from when on none has to wait; the next frame starts when the last has been read
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -265,8 +264,9 @@ class Gather(Op, name="gather"):
         width, bits = context["ins"][0]["width"], context["code_bits"]
         held = width + context["address_bits"] + context["way_bits"] + 3  # filling, drawing, issues
         parts += [Part("register", 1, {"bits": held}), *buffer_parts(context["depth"], width, kernel)]
-        sources = Counter(len(set(lanes)) for lanes in zip(*route.ways, strict=True))
-        parts += [Part("mux", n, {"inputs": k, "bits": x.bits}) for k, n in sorted(sources.items()) if k > 1]
+        chosen = sum(len(set(lanes)) > 1 for lanes in zip(*route.ways, strict=True))
+        if chosen:
+            parts.append(Part("mux", chosen, {"inputs": 2, "bits": x.bits * way_luts(len(route.ways))}))
         parts.append(counter(route.steps))
         compared = f"{context['reads']} && {context['writes']}".count("position")
         parts.append(Part("constant_comparator", compared, {"bits": context["position_bits"]}))
@@ -278,6 +278,15 @@ class Gather(Op, name="gather"):
             contents = partial(counted_parts, route.codes[:, None], bits)
             parts.append(counted_rom(context["issued"], bits, kernel, contents))
         return tuple(parts)
+
+
+def way_luts(ways: int) -> int:
+    """LUTs of a bit that is one of so many, as measured: four share one, and a last one alone needs none of its own;
+    those of two fours share another, and of more, two.
+    """
+    fours, last = divmod(ways, 4)
+    groups = fours + (last > 0)
+    return fours + (last > 1) + min(groups - 1, 2) + (fours == 0 and last == 1)
 
 
 def _address_params(loops: list[Loop], codes: Int64, bits: int) -> dict[str, Any]:

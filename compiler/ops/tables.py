@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..ir import Int64
-from .contents import different_parts
+from .contents import dependence, different_parts, filled
 
 Columns = npt.NDArray[np.uint8]
 Reset = tuple[tuple[int, int], ...]
@@ -40,7 +40,7 @@ def table_parts(memories: Int64, bits: int, counted: int = 0) -> dict[str, int]:
         choices: LUTs that choose between blocks of 64 words, in columns of more than eight bits of address.
     """
     found = {"columns": 0, "blocks": 0, "choices": 0}
-    for words in _filled(memories):
+    for words in memories[:, filled(memories.shape[1])]:
         every = (words >> np.arange(bits)[:, None] & 1).astype(np.uint8)
         different = {column.tobytes(): column for column in every[every.any(axis=1) & ~every.all(axis=1)]}
         if not different:
@@ -58,28 +58,10 @@ def table_parts(memories: Int64, bits: int, counted: int = 0) -> dict[str, int]:
     return found
 
 
-def _filled(memories: Int64) -> Int64:
-    """As many words as addresses: what no address reads is what is read where its highest bits beyond are 0."""
-    depth = memories.shape[1]
-    address_bits = (depth - 1).bit_length()
-    address = np.arange(1 << address_bits)
-    for bit in reversed(range(address_bits)):
-        start = address >> bit << bit
-        address = np.where((address >> bit & 1 == 1) & (start >= depth), address - (1 << bit), address)
-    return memories[:, address]
-
-
-def _support(columns: Columns) -> npt.NDArray[np.bool_]:
-    """(columns, bits of the address): on which of these each column depends."""
-    count, depth = columns.shape
-    halves = [columns.reshape(count, -1, 2, 1 << bit) for bit in range(depth.bit_length() - 1)]
-    return np.stack([(each[:, :, 0] != each[:, :, 1]).any(axis=(1, 2)) for each in halves], axis=1)
-
-
 def _reset_apart(columns: Columns) -> tuple[Columns, set[Reset]]:
     """The columns as they are while nothing resets their registers, and all that does."""
     rest, resets = columns.copy(), set()
-    for number in np.flatnonzero(_support(columns).sum(axis=1) > BESIDE_ENABLE):
+    for number in np.flatnonzero(dependence(columns).sum(axis=1) > BESIDE_ENABLE):
         others = np.delete(columns, number, axis=0)
         reset, found = _reset_of(columns[number], others)
         if reset:
@@ -119,7 +101,7 @@ def _luts(columns: Columns, counted: int) -> int:
     columns share. Where two bits count, Yosys (abc9) sees the gates of the counter in them, and chooses by these
     between LUTs for every second column that it would join else.
     """
-    depends = _support(columns)
+    depends = dependence(columns)
     number_of = depends.sum(axis=1)
     best = np.where((number_of == 1) & ~depends[:, -1], 0, JOINED[number_of])
     tops, below = best.copy(), [set[tuple[int, int]]() for _ in columns]

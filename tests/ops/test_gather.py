@@ -135,7 +135,7 @@ def test_a_pixel_shuffle_takes_whole_pixels_and_chooses_among_their_lanes() -> N
     assert route.way[:6].tolist() == [0, 1, 0, 1, 0, 1]
     parts = op.parts(kernel, kind)
     assert not any(part.kind.startswith("rom") for part in parts)
-    assert [(p.count, p["inputs"], p["bits"]) for p in parts if p.kind == "mux"] == [(5, 4, 3)]
+    assert [(p.count, p["inputs"], p["bits"]) for p in parts if p.kind == "mux"] == [(5, 2, 3)]
 
 
 def test_choices_leave_out_what_another_beats_in_time_and_in_size() -> None:
