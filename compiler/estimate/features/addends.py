@@ -25,7 +25,7 @@ BOTH = 2
 """Of two factors, so many are unsigned."""
 
 Inputs = npt.NDArray[np.int64]
-Masks = npt.NDArray[np.uint32]
+Masks = npt.NDArray[np.uint32] | npt.NDArray[np.uint64]
 
 
 def spread(rows: Sequence[Row], width: int, inputs: int) -> Inputs:
@@ -121,22 +121,47 @@ def of_products(terms: int, a: int, b: int, unsigned: int, width: int) -> Cells:
 
 @cache
 def of_digits(terms: int, x: int, weight: int, unsigned: int, width: int) -> int:
-    """Products by Booth's digits of weights: a bit of a digit depends on two bits of x and on those of the weight that
-    make the digit, three in general; of the lowest digit one is 0, and of the highest two are equal if there is an odd
-    number of them.
+    """Products by Booth's digits of weights. What the bits of a term share, a LUT takes once: of a narrow x, bits of
+    several digits are made of the same few.
+    """
+    masks, alike = digit_bits(x, weight, unsigned, width)
+    inputs, shared = told_apart(np.tile(masks, (terms, 1)), terms, x + weight, MASK_BITS)
+    return luts(inputs, np.tile(alike, terms), shared)
+
+
+def digit_bits(x: int, weight: int, unsigned: int, width: int) -> tuple[Masks, Inputs]:
+    """The digits of a term: (digits, width) what each bit depends on, the bits of x first and those of the weight above
+    them; (digits,) from which column on all bits are alike.
+
+    A bit depends on two bits of x and on those of the weight that make the digit, three in general; of the lowest digit
+    one is 0, and of the highest two are equal if there is an odd number of them.
     """
     count, operand = (weight + 1) // 2, x + unsigned
-    rows, alike = np.zeros((count, width), np.int64), np.zeros(count, np.int64)
+    masks, alike = np.zeros((count, width), np.uint64), np.zeros(count, np.int64)
     for digit in range(count):
-        code = 3 - (digit == 0) - (0 < digit == count - 1 and weight % 2)
-        bits = [code + 1, *[code + 2] * (operand - 1), code + 1]
-        if unsigned:
-            bits[-2:] = code + 1, code - (digit == 0)  # a lowest digit is negative where its upper bit is 1
-        at = 2 * digit
-        rows[digit, at:] = bits[-1]
-        rows[digit, at : at + len(bits)] = bits[: max(width - at, 0)]
-        alike[digit] = min(at + len(bits), width)
-    return luts(np.tile(rows, (terms, 1)), np.tile(alike, terms))
+        low, high = 2 * digit, min(2 * digit + 1, weight - 1)
+        code = {max(low - 1, 0), low, high}
+        alike[digit] = min(low + operand + 1, width)
+        for column in range(low, width):
+            place = min(column - low, operand)
+            reads = {min(at, operand - 1) for at in (place - 1, place) if at >= 0} - ({x} if unsigned else set())
+            made = code if reads or digit else {high}  # a lowest digit is negative where its upper bit is 1
+            masks[digit, column] = sum(1 << bit for bit in reads) + sum(1 << x + bit for bit in made)
+    return masks, alike
+
+
+def told_apart(masks: Masks, terms: int, inputs: int, bits: int) -> tuple[Inputs, Masks]:
+    """Inputs and what is shared of them, for rows of several terms that have so many inputs of their own each: as many
+    terms as there are `bits` for, and none unless for the three that a full adder takes.
+    """
+    room = bits // inputs
+    if room < FULL_ADDER:
+        return np.bitwise_count(masks).astype(np.int64), np.zeros_like(masks)
+    term = np.arange(len(masks)) // (len(masks) // terms) % room
+    return np.zeros(masks.shape, np.int64), masks << (term * inputs).astype(np.uint64)[:, None]
+
+
+MASK_BITS, FULL_ADDER = 64, 3
 
 
 def chained(terms: int, weight: int) -> bool:

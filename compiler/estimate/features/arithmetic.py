@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from math import ceil
 
+from .addends import FULL_ADDER
 from .cases import FEATURES as CASES
-from .common import LUT_INPUTS, Features, Make, Sizes
+from .common import Features, Make, Sizes
 from .comparisons import constant_luts
 from .sums import compress, number
 
@@ -44,15 +45,15 @@ def _rows(s: Sizes) -> Features:
         return {"luts": 2 * full + found.chain * (1 + (rows == 2 and not added)), "half": found.half}
     if rows == 1:  # a sum of two; the chain takes the row from gates of its own
         return {"luts": bits + found.chain}
-    inputs = rows + 1 + gated + 2 * added  # of a bit of the last chain, where it comes after one full adder
-    if len(table) == FULL_ADDER and inputs <= LUT_INPUTS:
-        return {"luts": 2 * full, "half": found.half}
-    last = (found.chain + found.last) * (1 if len(table) == FULL_ADDER else 2)
-    return {"luts": 2 * full + last + GATED_ENDS, "half": found.half}
+    last, levels, ungated = found.chain + found.last, len(table) - FULL_ADDER, rows - gated + added
+    if levels <= 1 and ungated > 1:  # few inputs: the chain's LUTs have room for the last full adder's sum
+        return {"luts": 2 * full + 2 * GATED_ENDS, "half": found.half}
+    both = abs(levels) == 1 or not ungated  # are both summands LUTs of their own, but for the carries at the top
+    chain = last + min(last, bits) * both
+    if not levels:
+        return {"luts": 2 * full + chain + found.half * both, "half": found.half}
+    return {"luts": 2 * full + chain + GATED_ENDS * (not added), "half": found.half}
 
-
-FULL_ADDER = 3
-"""What it adds. Behind one of gates, a bit of a chain takes a LUT; behind several it takes both summands from LUTs."""
 
 GATED_ENDS = 2
 """Gates that are no part of an adder: the lowest bit of a product, and its highest."""

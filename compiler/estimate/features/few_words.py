@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ...ops.contents import FIRST_COLUMN, STATE_BITS
-from .addends import REGISTER, Cells, Inputs, Masks, chain_luts, chained, luts, spread, sum_of
+from .addends import REGISTER, Cells, Inputs, Masks, chain_luts, chained, digit_bits, luts, spread, sum_of, told_apart
 from .addends import of_digits as of_any_digits
 from .common import LUT_INPUTS, Features, Make, Sizes
 from .sums import Row, compress, lone_rows, number, product
@@ -52,21 +52,25 @@ def of_products(terms: int, a: int, b: int, unsigned: int, width: int, code: int
 
 @lru_cache(maxsize=4096)
 def of_digits(terms: int, x: int, bits: int, unsigned: int, width: int, code: int) -> int:
-    """The same as addends.of_digits."""
-    weight, count, operand = states(code, terms, bits), (bits + 1) // 2, x + unsigned
+    """The same as addends.of_digits. A digit that is the same in all words takes a bit of x as it is."""
+    weight, count = states(code, terms, bits), (bits + 1) // 2
     below = np.pad(weight, ((0, 0), (1, 0)))  # a 0 under the lowest bit, the sign once more above the highest
     coded = np.pad(below, ((0, 0), (0, 1)), mode="edge")
     digit = np.stack([coded[:, 2 * j : 2 * j + 3] for j in range(count)], axis=1)  # (terms, digits, 3)
-    fixed = (digit < FIRST_COLUMN).all(axis=2)
-    none = fixed & (digit == digit[..., :1]).all(axis=2)
-    column = np.arange(width)
-    place = column - 2 * np.arange(count)[:, None]  # (digits, width)
-    reads = (place >= 0).astype(np.int64) + ((place > 0) & (place < x)) - ((place > x) & bool(unsigned))
-    inputs = np.where(none[..., None], 0, np.where(fixed[..., None], np.minimum(reads, REGISTER), reads))
-    mask = np.bitwise_or.reduce(_masks(digit), axis=2)[..., None]
-    shared = np.where((place >= 0) & ~none[..., None], mask, 0).astype(np.uint32)
-    alike = np.minimum(2 * np.arange(count) + operand + 1, width)
-    return luts(inputs.reshape(-1, width), np.tile(alike, terms), shared.reshape(-1, width))
+    fixed = (digit < FIRST_COLUMN).all(axis=2)[..., None]
+    none = fixed & (digit == digit[..., :1]).all(axis=2)[..., None]
+    masks, alike = digit_bits(x, bits, unsigned, width)
+    reads, code_bits = np.broadcast_to(masks & np.uint64((1 << x) - 1), (terms, count, width)), masks >> np.uint64(x)
+    reads = np.where(none, 0, np.where(fixed, reads & (~reads + np.uint64(1)), reads)).astype(np.uint64)
+    chosen = code_bits[..., None] >> np.arange(bits, dtype=np.uint64) & np.uint64(1) > 0  # (digits, width, bits)
+    shared = np.bitwise_or.reduce(np.where(chosen, _masks(weight)[:, None, None], 0), axis=3).astype(np.uint64)
+    inputs, own = told_apart(reads.reshape(-1, width), terms, x, WORD_BITS)
+    every = np.where(none, 0, shared).astype(np.uint64).reshape(-1, width)
+    return luts(inputs, np.tile(alike, terms), every | own << np.uint64(WORD_BITS))
+
+
+WORD_BITS = 32
+"""Of a mask, for the columns of a memory of weights; as many are left for what bits of x are made of."""
 
 
 @lru_cache(maxsize=4096)
