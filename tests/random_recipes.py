@@ -16,12 +16,16 @@ from intaglio.compress.structures import STRUCTURES
 def drawn(seed: int) -> Recipe:
     draw = random.Random(seed)
     codebook = draw.choice(CODEBOOKS)
+    structure = draw.choice(list(STRUCTURES))
+    places = STRUCTURES[structure].blocks  # pixels have no weights
+    scores = [name for name in sorted(SCORES) if SCORES[name].of_activations or not places]
+    drivers = [d for d in (*DRIVERS, "progressive(admm)", "progressive(cubic)") if not (places and "admm" in d)]
     return Recipe(
-        structure=draw.choice(STRUCTURES),
-        score=draw.choice(sorted(SCORES)),
-        driver=draw.choice([*DRIVERS, "progressive(admm)", "progressive(cubic)"]),
-        projections=(draw.choice(sorted(SELECTIONS)), "levels")[: draw.choice([1, 2])],
-        scope=draw.choice(["layer", "global"]),
+        structure=structure,
+        score=draw.choice(scores),
+        driver=draw.choice(drivers),
+        projections=(draw.choice(sorted(SELECTIONS)), "levels")[: 1 if places else draw.choice([1, 2])],
+        scope=draw.choice(["layer"] if places else ["layer", "global"]),
         recovery=draw.choice(RECOVERIES),
         codebook=codebook,
         ranges=draw.choice(RANGES),

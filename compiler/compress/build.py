@@ -14,6 +14,7 @@ from .layers import BatchNormLayer, Constants, Producer, Quantiser
 from .network import PRODUCERS, reaches_output_unquantised
 from .quantisers import WeightRange
 from .recipe import Recipe
+from .structures import STRUCTURES
 
 
 def modules_of(graph: Graph, recipe: Recipe, fused_norms: Mapping[str, str]) -> dict[str, nn.Module]:
@@ -42,7 +43,7 @@ def modules_of(graph: Graph, recipe: Recipe, fused_norms: Mapping[str, str]) -> 
                 conductance=recipe.conductance,
                 learn_bits=bool(recipe.bit_choices),
             )
-            masked, noise = recipe.structure != "channel", recipe.weight_noise
+            masked, noise = STRUCTURES[recipe.structure].weights is not None, recipe.weight_noise
             modules[node.name] = Producer(op, found, fused=fused, last=last, masked=masked, noise=noise)
         elif isinstance(op, BatchNorm):
             modules[node.name] = BatchNormLayer(op)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from ..errors import IntaglioError
 from ..ir import Graph
 from .recipe import Recipe
+from .structures import STRUCTURES
 
 
 def check_finite(model: nn.Module, graph: Graph) -> None:
@@ -31,7 +32,7 @@ def check_names(recipe: Recipe, layers: list[str]) -> None:
     if isinstance(recipe.keep, Mapping):
         for name in recipe.keep:
             if name not in layers:
-                hidden = "hidden " * (recipe.structure == "channel")
+                hidden = "" if STRUCTURES[recipe.structure].weights else "hidden "
                 hint = f"the {hidden}layers are {', '.join(layers)}"
                 raise IntaglioError(f"keep names {name!r}, which is no {hidden}layer", where="recipe", hint=hint)
 

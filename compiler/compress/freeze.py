@@ -216,11 +216,12 @@ def frozen_graph(model: PreparedModel) -> Graph:
     """The network with its snapped constants: what `lower` reads.
 
     A function with f(0) != 0 would revive the channels that are masked; behind it, they are multiplied by 0 once more.
+    So are the pixels that are gone, behind the quantiser of their feature map.
     """
     nodes: list[Node] = []
-    revived: dict[str, str] = {}
+    masked: dict[str, str] = {}
     for node in model.graph.nodes:
-        op, inputs = node.op, tuple(revived.get(name, name) for name in node.inputs)
+        op, inputs = node.op, tuple(masked.get(name, name) for name in node.inputs)
         if isinstance(op, SourceConv2d | SourceLinear):
             op = _frozen_producer(model, node.name, op)
         elif isinstance(op, BatchNorm):
@@ -233,11 +234,20 @@ def frozen_graph(model: PreparedModel) -> Graph:
         else:
             op = settled(model, node)
         nodes.append(Node(node.name, op, inputs, node.loc))
-        mask = _numbers(model.mask_of(node.name))
-        if node.name in model.reviving and not mask.all():
-            revived[node.name] = _fresh(model.graph, f"{node.name}_masked")
-            nodes.append(Node(revived[node.name], Affine(mask, np.zeros(len(mask))), (node.name,), node.loc))
+        if (mask := _mask_behind(model, node.name)) is not None:
+            masked[node.name] = _fresh(model.graph, f"{node.name}_masked")
+            nodes.append(Node(masked[node.name], mask, (node.name,), node.loc))
     return model.graph.with_nodes(nodes)
+
+
+def _mask_behind(model: PreparedModel, name: str) -> Affine | SourcePositionAffine | None:
+    """What keeps the channels of a tensor, or its pixels, at 0."""
+    places, channels = model.places_alive(name), _numbers(model.mask_of(name))
+    if places is not None:
+        return SourcePositionAffine(_numbers(places)[..., None], np.zeros((1, 1, 1)))
+    if name in model.reviving and not channels.all():
+        return Affine(channels, np.zeros(len(channels)))
+    return None
 
 
 def _frozen_producer(model: PreparedModel, name: str, op: SourceConv2d | SourceLinear) -> SourceConv2d | SourceLinear:

@@ -119,7 +119,7 @@ class PreparedModel(Parts):
                     op = settled(self, node) if self.phase is Phase.SNAPPED else op
                     y = STATELESS[type(op)](op, *ins)
                     y = y if mask is None else y * per_channel(mask, y)
-            values[node.name] = self.pruner.watch(node.name, y, self.ids_of(node.name)) if self.pruner.open else y
+            values[node.name] = self.pruner.watch(node.name, y, self.ids_of(node.name))
         if self.training:
             self.pruner.end_batch()
             self._inputs = tuple(x.detach() for x in inputs) if self.pruner.wants_pass() else ()
@@ -127,7 +127,7 @@ class PreparedModel(Parts):
 
     def _masks(self) -> dict[str, Tensor]:
         """Masks of channels by node, where something is masked."""
-        pruned = bool((self.masks == 0).any())
+        pruned = bool((self.masks[: self.structure.count] == 0).any())
         masks = {n: self.masks[self.ids_of(n)] for n in (*self.nodes._modules, *self.reviving)} if pruned else {}
         for name in self.macs:
             alive = self.producer(name).rows_alive()
@@ -248,7 +248,7 @@ class PreparedModel(Parts):
 
     def bury_dead(self) -> None:
         """Masks the channels that masks of single weights have left without a maker or a reader."""
-        if self.recipe.structure == "channel":
+        if not self.masks_weights:
             return
         producers = {name: self.producer(name) for name in self.macs}
         bury_dead(self.graph, producers, {name: self.ids_of(name) for name in self._ids}, self.masks)
@@ -275,7 +275,7 @@ class PreparedModel(Parts):
                     member.range.bits = bits
 
     def set_mask(self, layer: str, keep: Iterable[bool] | Tensor) -> None:
-        """Decides by hand which channels of a hidden layer stay."""
+        """Decides by hand which groups (channels, blocks, ...) of a layer or feature map stay."""
         found = next((one for one in self.pruner.sites if one.name == layer), None)
         values = torch.as_tensor(keep if isinstance(keep, Tensor) else list(keep), dtype=self.masks.dtype)
         if found is None or len(values) != found.count:
@@ -285,7 +285,7 @@ class PreparedModel(Parts):
         self.pruner.settle(found)
 
     def kept(self) -> dict[str, tuple[int, int]]:
-        """Layer -> (groups that stay, groups): of channels, filters or weights, as the recipe's structure is."""
+        """Layer -> (groups that stay, groups): of channels, blocks, filters, ..., as the recipe's structure is."""
         return {site.name: (int(self.pruner.alive(site).sum()), site.count) for site in self.pruner.sites}
 
     def quantise(self) -> None:

@@ -12,7 +12,7 @@ from .layers import BatchNormLayer, Constants, Nodes, Producer, Quantiser
 from .network import fused_batch_norms, keeps_zero, multiplications, reaches_output_unquantised
 from .pruner import Pruner
 from .recipe import Recipe
-from .structures import Layer, channel_sites, structure_of, weight_sites
+from .structures import STRUCTURES, Layer, sites_of, structure_of
 
 
 class Parts(nn.Module):
@@ -32,13 +32,11 @@ class Parts(nn.Module):
         self.macs = multiplications(graph)
         shapes = {name: tuple(self.producer(name).weight.shape) for name in self.macs}
         last = frozenset(name for name in shapes if reaches_output_unquantised(graph, name))
-        if recipe.structure == "channel":
-            sites = channel_sites(self.structure, shapes)
-        else:
-            sites = weight_sites(recipe.structure, shapes, last, recipe.tile)
+        sites = sites_of(recipe.structure, graph, self.structure, shapes, last, recipe.tile)
         check_names(recipe, [site.name for site in sites])
         carriers = {name: modules[self._fused.get(name, name)] for name in shapes}
-        self.pruner = Pruner(recipe, sites, modules, self.structure.count + 1, carriers, self.class_groups())
+        rows = self.structure.count + 1 + sum(site.count for site in sites if site.places is not None)
+        self.pruner = Pruner(recipe, sites, modules, rows, carriers, self.class_groups())
         self._ids = {name: torch.from_numpy(ids) for name, ids in self.structure.ids.items()}
         self._groups: dict[str, list[Quantiser]] = {}
         for name, module in modules.items():
@@ -54,13 +52,18 @@ class Parts(nn.Module):
 
     @property
     def masks(self) -> Tensor:
-        """Of the rows of coupled channels, 1 stays, 0 goes; the last row is for what may never go."""
+        """1 stays, 0 goes: of rows of coupled channels, of one for what may never go, and of blocks of pixels."""
         return self.pruner.masks
 
     @property
     def provisional(self) -> Tensor:
-        """The masks of channels while they may still change."""
+        """The masks while they may still change."""
         return self.pruner.provisional
+
+    @property
+    def masks_weights(self) -> bool:
+        """Whether single weights may go."""
+        return STRUCTURES[self.recipe.structure].weights is not None
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -113,3 +116,7 @@ class Parts(nn.Module):
         maker = next((name for name, norm in self._fused.items() if norm == tensor), tensor)
         alive = self.producer(maker).rows_alive() if maker in self.macs else None
         return mask if alive is None else mask * alive
+
+    def places_alive(self, tensor: str) -> Tensor | None:
+        """Which pixels of a tensor stay (1) or are always 0, (height, width); None where all stay."""
+        return self.pruner.places_alive(tensor)

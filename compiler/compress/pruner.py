@@ -1,7 +1,7 @@
 """The pruner: masks, and what decides them while a model trains.
 
 It knows sites (what may go), statistics (what is seen of them), gates and targets (what draws them), and follows the
-windows of a driver. It holds masks of channels; masks of weights are the producers' own.
+windows of a driver. It holds masks of channels and of blocks of pixels; masks of weights are the producers' own.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .projections import SELECTIONS, Candidates, on_levels
 from .recipe import Recipe
 from .recovery.weights import EarlyWeights, draw_weights
 from .scores import SCORES
+from .scores.activations import by_channel, by_pixel
 from .splitting import Splitting
 from .statistics import PASSES, Statistics
 from .structures import Site
@@ -28,13 +29,13 @@ Squares = Callable[[list[str]], dict[str, Tensor]]
 
 
 class Pruner(nn.Module):
-    """masks: of the rows of coupled channels, the last row for what may never go. provisional: while it may change.
+    """masks: by row: coupled channels, one row for what may never go, blocks. provisional: while they may change.
 
     Args:
         recipe: the model's.
         sites: what may go, front to back.
         modules: all parts of the model, by node.
-        ids: for every tensor, the row of each of its channels.
+        rows: of the masks.
         carriers: for every producer, the part whose weight and bias scale its channels last (itself, or a fused batch
             norm).
         classes: how many class groups there are.
@@ -67,16 +68,11 @@ class Pruner(nn.Module):
         self._batch: dict[int, Tensor] = {}
         self._watchers: dict[str, list[int]] = {}
         self._readers: dict[str, int] = {}
-        if self.score.needs == "activations":
-            for number, site in enumerate(self.sites):
-                for name in site.watched:
-                    self._watchers.setdefault(name, []).append(number)
-                if site.rows is None:
-                    self._readers |= dict.fromkeys(site.producers, number)
-        else:  # provisional masks of channels bite where activations are watched, whatever ranks them
-            for number, site in enumerate(self.sites):
-                for name in site.watched:
-                    self._watchers.setdefault(name, []).append(number)
+        for number, site in enumerate(self.sites):
+            for name in site.watched:  # provisional masks of channels bite here, whatever ranks them
+                self._watchers.setdefault(name, []).append(number)
+            if site.rows is None and self.score.needs == "activations":
+                self._readers |= dict.fromkeys(site.producers, number)
 
     def _gates(self, count: int) -> Gates:
         if self.score.gates == "gaussian":
@@ -113,18 +109,27 @@ class Pruner(nn.Module):
         return rows, weights
 
     def watch(self, name: str, x: Tensor, ids: Tensor) -> Tensor:
-        """Collects the score of layers under way, then lets their provisional mask bite."""
+        """Collects the score of layers under way, then lets their provisional mask bite; that of blocks always does.
+
+        ids: the row of each channel of x.
+        """
         for number in self._watchers.get(name, ()):
-            if number in self.open:
-                if self.training and self.score.of_activations is not None:
-                    self._see(number, x, ids)
+            places = self.sites[number].places
+            if number in self.open and self.training and self.score.of_activations is not None:
+                self._see(number, x, ids if places is None else places.to(x.device))
+            if places is not None:
+                x = x * self.provisional[places.to(x.device)]
+            elif number in self.open:
                 x = x * per_channel(self.provisional[ids], x)
         return x
 
     @torch.no_grad()
     def _see(self, number: int, x: Tensor, ids: Tensor) -> None:
+        """ids: the row of each channel of x, or (height, width) of each pixel."""
         assert self.score.of_activations is not None
-        score = self.score.of_activations(x.detach())
+        values = self.score.of_activations(x.detach())
+        score = by_channel(values) if ids.dim() == 1 else by_pixel(values).reshape(-1)
+        ids = ids.reshape(-1)
         sums = torch.zeros(len(self.masks), device=x.device, dtype=score.dtype)
         ones = torch.zeros_like(sums)
         sums.index_add_(0, ids, score)
@@ -136,7 +141,7 @@ class Pruner(nn.Module):
     def see_input(self, name: str, x: Tensor) -> None:
         """Collects what a layer reads, where weights are ranked by it."""
         if self.training and self._readers.get(name) in self.open and self.score.of_activations is not None:
-            self.statistics[name].observe(self.score.of_activations(x.detach()))
+            self.statistics[name].observe(by_channel(self.score.of_activations(x.detach())))
 
     def end_batch(self) -> None:
         for number, score in self._batch.items():
@@ -304,6 +309,14 @@ class Pruner(nn.Module):
             return self.masks[self._rows(site)]
         held = site.reduce({name: self.producer(name).mask for name in site.producers})
         return (held > 0).to(self.masks)
+
+    def places_alive(self, tensor: str) -> Tensor | None:
+        """Which pixels of a tensor have not gone for good, (height, width); None where none has."""
+        for number in self._watchers.get(tensor, ()):
+            places = self.sites[number].places
+            if places is not None and not bool((alive := self.masks[places.to(self.masks.device)]).all()):
+                return alive
+        return None
 
     def propose(self, site: Site, mask: Tensor) -> None:
         """A mask that may still change."""

@@ -34,7 +34,8 @@ class Recipe:
             blind-adversarial, transfer-mask, taylor, bit-shift; or `float`: the network as it is, neither pruned nor
             quantised (the reference to compare with).
         structure: what stands or falls together: `channel` (coupled through the network), `filter` (a layer's row),
-            `shape` (a column of its GEMM view), `tile` (a block of it), `element` (single weights).
+            `shape` (a column of its GEMM view), `tile` (a block of it), `element` (single weights), `block` (2x2 pixels
+            of a feature map, all channels of it), `channel-block` (channels, then blocks).
         score: what a group is worth, a name of `scores/`.
         driver: when masks are made, a name of `drivers/`; `progressive(driver)`, a chain of `stages` budgets;
             or `easiest-first(driver)`, in which weights are set on levels in `stages` rounds.
@@ -42,7 +43,7 @@ class Recipe:
             whether weights are then set on their codebook's `levels`.
         scope: whether every layer has its own budget (`layer`), or all share one (`global`).
         keep: the share of groups that stays, in every layer, or by layer name (`{"conv1": 0.25}`; a layer that is not
-            named stays whole).
+            named stays whole; blocks go by the name of their feature map).
         threshold: the score from which on a group stays, for the projection of that name.
         tile: rows and columns of a tile.
         groups: the class group of each label, for the score `class-groups`.

@@ -76,7 +76,7 @@ class Settings:
     """What a recipe says, field by field; the defaults are those of the main method (1), or do nothing."""
 
     # what goes
-    structure: str = _of("channel", c.one_of(STRUCTURES), "(1) whole channels, coupled through the network")
+    structure: str = _of("channel", c.one_of(STRUCTURES), "(1) whole channels, coupled; (2) 2x2 spatial blocks [A]")
     score: str = _of("mean-abs-activation", c.one_of(SCORES), "(1) running mean of |a|")
     driver: str = _of("layerwise", _driver, "(1) front to back, layers before already pruned")
     projections: tuple[str, ...] = _of(("top-k",), _projections, "(1) the best by score")
@@ -135,5 +135,19 @@ class Settings:
                 "weight_bits by channel with these levels",
                 'it goes with codebook = "uniform", with ranges = "running" or "search", and without bit_choices',
             )
+        if STRUCTURES[self.structure].blocks:
+            self._check_blocks()
         if self.bit_choices and self.codebook != "uniform":
             c.refuse(f"bit_choices with codebook = {self.codebook!r}", "widths are learned of the uniform codebook")
+
+    def _check_blocks(self) -> None:
+        """Raises IntaglioError where blocks of pixels, which have no weights, are to be ranked or drawn by some."""
+        what = f"structure = {self.structure!r} with"
+        if SCORES[self.score].of_activations is None:
+            known = ", ".join(name for name, score in SCORES.items() if score.of_activations)
+            c.refuse(f"{what} score = {self.score!r}", f"pixels have no weights: {known}")
+        if "admm" in self.driver or "levels" in self.projections:
+            hint = "pixels have no weights to be drawn anywhere: layerwise, one-shot, stepwise, cubic, iterative"
+            c.refuse(f"{what} driver = {self.driver!r}, projections = {self.projections!r}", hint)
+        if STRUCTURES[self.structure].channels and self.scope == "global":
+            c.refuse(f"{what} scope = 'global'", "channels and pixels share no budget: layer")

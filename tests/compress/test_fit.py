@@ -32,9 +32,9 @@ class Shuffled:
 
 
 def run(
-    path: Path | None, epochs: int = 8, stop_after: int | None = None, recipe: Recipe = RECIPE
+    path: Path | None, epochs: int = 8, stop_after: int | None = None, recipe: Recipe = RECIPE, make=mlp_network
 ) -> tuple[PreparedModel, object]:
-    graph = mlp_network(act_bits=recipe.act_bits)
+    graph = make(act_bits=recipe.act_bits)
     model, loader = PreparedModel(graph, recipe), Shuffled(graph)
     if stop_after is None:
         return model, fit(model, loader, batches_of(graph, 2, seed=9), epochs, progress=False, checkpoint=path)
@@ -84,10 +84,17 @@ def test_every_kind_of_state_resumes_bit_for_bit(tmp_path: Path, method: str, st
     check_resume(tmp_path, stop_after, Recipe(method, **given))
 
 
-def check_resume(folder: Path, stop_after: int, recipe: Recipe) -> None:
-    whole, history = run(folder / "whole.pt", recipe=recipe)
-    run(folder / "part.pt", stop_after=stop_after, recipe=recipe)
-    resumed, again = run(folder / "part.pt", recipe=recipe)
+@pytest.mark.parametrize("stop_after", [2, 4])
+@pytest.mark.parametrize("structure", ["block", "channel-block"])
+def test_masks_of_blocks_resume_bit_for_bit(tmp_path: Path, structure: str, stop_after: int) -> None:
+    given = {"start_epoch": 0.1, "shares": (0.1, 0.5, 0.2, 0.2), "recovery": "rewind"}
+    check_resume(tmp_path, stop_after, Recipe("stepwise", structure=structure, **given), residual_network)
+
+
+def check_resume(folder: Path, stop_after: int, recipe: Recipe, make=mlp_network) -> None:
+    whole, history = run(folder / "whole.pt", recipe=recipe, make=make)
+    run(folder / "part.pt", stop_after=stop_after, recipe=recipe, make=make)
+    resumed, again = run(folder / "part.pt", recipe=recipe, make=make)
     for (name, mine), (_, theirs) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):
         assert torch.equal(mine, theirs) if isinstance(mine, torch.Tensor) else mine == theirs, name
     assert [replace(e, seconds=0) for e in history.epochs] == [replace(e, seconds=0) for e in again.epochs]

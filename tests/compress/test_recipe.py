@@ -40,7 +40,7 @@ def test_nonsense_is_refused_by_name(wrong: dict, named: str) -> None:
         ({"method": "layerwize"}, "did you mean layerwise"),
         ({"method": "admm-bianry"}, "did you mean admm-binary"),
         ({"score": "magnitud"}, "did you mean magnitude"),
-        ({"structure": "row"}, "it is one of channel, element, filter, shape, tile"),
+        ({"structure": "row"}, "it is one of channel, block, channel-block, element"),
         ({"driver": "progressive(adm)"}, "around one"),
         ({"driver": "iteratve"}, "did you mean iterative"),
         ({"driver": 3}, "driver = 3"),

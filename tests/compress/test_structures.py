@@ -64,7 +64,7 @@ def test_the_weights_of_coupled_channels_are_the_rows_that_make_them() -> None:
 def test_no_class_is_a_filter() -> None:
     model = PreparedModel(mlp_network(), Recipe(structure="filter"))
     assert [site.name for site in model.pruner.sites] == ["h1", "h2"]
-    assert STRUCTURES == ("channel", "element", "filter", "shape", "tile")
+    assert list(STRUCTURES) == ["channel", "block", "channel-block", "element", "filter", "shape", "tile"]
 
 
 def masked(make, **masks: torch.Tensor) -> PreparedModel:

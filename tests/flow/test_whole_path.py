@@ -80,6 +80,7 @@ def batches(x: Tensor, y: Tensor, size: int) -> list[tuple[Tensor, Tensor]]:
         (intaglio.Recipe(keep=0.5, weight_bits=3, act_bits=5, method="stepwise", input_bits=5), ("rtl",)),
         (intaglio.Recipe("admm-cluster", keep=0.3, weight_bits={"stem": 5, "*": 3}), ("hls", "rtl")),
         (intaglio.Recipe("admm-tiles", tile=(2, 2), act_bits={"*": 4, "norm": 6}), ("hls", "rtl")),
+        (intaglio.Recipe("one-shot", structure="channel-block", keep=0.5), ("hls", "rtl")),
     ],
 )
 def test_model_simulator_hls_and_rtl_agree(recipe: intaglio.Recipe, backends: tuple[str, ...]) -> None:

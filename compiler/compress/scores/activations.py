@@ -1,28 +1,29 @@
 """Scores from activations: no labels, no gradients.
 
-For coupled channels they are measured on post-activation tensors; under other structures a weight is worth its size
-times the score of the channel that it reads.
+For coupled channels and blocks of pixels they are measured on post-activation tensors; under other structures a weight
+is worth its size times the score of the channel that it reads.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 from .score import Score
 
 
-def _all_but_channels(x: Tensor) -> list[int]:
-    return [axis for axis in range(x.dim()) if axis != 1]
+def by_channel(x: Tensor) -> Tensor:
+    """The mean over batch, height and width of x (batch, channels, ...)."""
+    return x.mean(dim=[axis for axis in range(x.dim()) if axis != 1])
 
 
-def mean_abs_activation(x: Tensor) -> Tensor:
-    """The mean of |a| over batch, height and width (Zhang, Colbert, Das 2022)."""
-    return x.abs().mean(dim=_all_but_channels(x))
+def by_pixel(x: Tensor) -> Tensor:
+    """The mean over batch and channels of x (batch, channels, height, width)."""
+    return x.mean(dim=(0, 1))
 
 
-def fraction_non_zero(x: Tensor) -> Tensor:
-    """How often a channel says anything at all (an L0 norm)."""
-    return (x != 0).to(x.dtype).mean(dim=_all_but_channels(x))
+def _non_zero(x: Tensor) -> Tensor:
+    return (x != 0).to(x.dtype)
 
 
 def _times_input(weight: Tensor, statistic: Tensor) -> Tensor:
@@ -30,6 +31,8 @@ def _times_input(weight: Tensor, statistic: Tensor) -> Tensor:
 
 
 SCORES = {
-    "mean-abs-activation": Score("activations", _times_input, of_activations=mean_abs_activation),
-    "fraction-non-zero": Score("activations", _times_input, of_activations=fraction_non_zero),
+    "mean-abs-activation": Score("activations", _times_input, of_activations=torch.abs),
+    "fraction-non-zero": Score("activations", _times_input, of_activations=_non_zero),
 }
+"""mean-abs-activation: the mean of |a| (Zhang, Colbert, Das 2022). fraction-non-zero: how often it says anything at all
+(an L0 norm)."""

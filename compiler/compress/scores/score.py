@@ -19,8 +19,8 @@ class Score:
     """needs: what the model collects while a layer is watched, one of NEEDS.
 
     of_weight: from a weight and what was collected (of its shape) to what is summed over a group. finish: from such
-    sums to the group's score. of_activations: from a batch (batch, channels, ...) to one number a channel. gates:
-    the kind of gate that it reads.
+    sums to the group's score. of_activations: from activations to what is averaged over them. gates: the kind of gate
+    that it reads.
     """
 
     needs: str

@@ -1,8 +1,8 @@
-"""Structures: the groups of weights or channels that stand or fall together."""
+"""Structures: the groups of weights, channels or pixels that stand or fall together."""
 
 from .coupled import Layer, Structure, structure_of
-from .sites import WEIGHTS, Site, channel_sites, weight_sites
+from .places import feature_maps
+from .sites import Site, weight_sites
+from .table import STRUCTURES, sites_of
 
-STRUCTURES = ("channel", *WEIGHTS)
-
-__all__ = ["STRUCTURES", "Layer", "Site", "Structure", "channel_sites", "structure_of", "weight_sites"]
+__all__ = ["STRUCTURES", "Layer", "Site", "Structure", "feature_maps", "sites_of", "structure_of", "weight_sites"]

@@ -1,7 +1,7 @@
 """Sites: sets of groups of weights with one budget each.
 
 A structure says to which group each weight of a layer belongs; everything else (sums over groups, masks of weights) is
-the same for all of them. Groups of coupled channels have rows in the model's channel masks; all others mask weights.
+the same for all of them. Coupled channels and blocks of pixels have rows in the model's masks; all others mask weights.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ class Site:
     """Groups 0 .. count - 1, and in `labels`, for the weights of each producer, the group of every weight.
 
     name: of the hidden layer, or of the layer whose weights these are. A label of `count` stands for weights that may
-    never go. rows: of the channel masks, for coupled channels; None where weights are masked. watched: the tensors
-    whose activations tell a channel's worth. sizes: how many weights each group has.
+    never go. rows: of the model's masks, for channels and blocks; None where weights are masked. watched: the tensors
+    whose activations tell a group's worth. places: for blocks, the row of every pixel of the tensor that is watched,
+    (height, width); they have no weights. sizes: how many weights, or activations of a block, each group has.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Site:
     sizes: Tensor
     rows: Tensor | None = None
     watched: tuple[str, ...] = ()
+    places: Tensor | None = None
 
     @property
     def producers(self) -> tuple[str, ...]:
