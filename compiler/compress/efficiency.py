@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 def layer_efficiencies(model: PreparedModel, batches: Iterable[Tensor | tuple[Any, ...]]) -> dict[str, float]:
     """Of every tensor of hidden activations, by name: the entropy of its states / neurons that are still there.
 
+    Pixels that are always 0 have no state.
+
     The entropy is that of the states that were seen, so never more than log2 of their number: compare only what was
     measured on the same data.
 
@@ -41,7 +43,10 @@ def layer_efficiencies(model: PreparedModel, batches: Iterable[Tensor | tuple[An
         for batch in batches:
             tensors = model.tensors(*(x.to(model.masks.device) for x in inputs_of(batch, len(model.graph.inputs))))
             for name, seen in states.items():
-                rows = (tensors[name] > 0).movedim(1, -1).flatten(0, -2).cpu().numpy()
+                says = (tensors[name] > 0).movedim(1, -1)
+                if (places := model.places_alive(name)) is not None:
+                    says = says[:, places != 0]
+                rows = says.flatten(0, -2).cpu().numpy()
                 seen.update(row.tobytes() for row in np.packbits(rows, axis=1))
     finally:
         model.train(was)

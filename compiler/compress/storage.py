@@ -4,8 +4,8 @@ Relative indices as in deep compression: each weight that stays carries its dist
 number of bits, and where a gap is too long for that, a zero is stored in between. The literature's large numbers leave
 indices out; both are counted here. Two cheaper ways to say where weights are have names of their own: Rice codes of
 gaps, which need neither fillers nor a table, and Huffman codes of gaps and values (deep compression), tables included.
-Biases, scales and the shapes of layers are not counted anywhere, in the dense network neither. Bit operations, feature
-maps and density are those of the lowered network (estimate/figures.py).
+Biases, scales and the shapes of layers are not counted anywhere, in the dense network neither. Activations are those of
+hidden layers as they are made. Bit operations and density are those of the lowered network (estimate/figures.py).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy.typing as npt
 import torch
 
 from .freeze import codes_of
+from .structures import feature_maps
 
 if TYPE_CHECKING:
     from .model import PreparedModel
@@ -74,6 +76,30 @@ class Storage:
     def dense(self) -> int:
         """As it was: all weights in 32 bits."""
         return self.weights * FLOAT_BITS
+
+
+@dataclass(frozen=True)
+class FeatureMap:
+    """Activations of a hidden layer, `bits` each. kept: those of channels and of pixels that are not always 0.
+
+    They are what would have to be stored; kernels that stream make no use of pixels that are always 0.
+    """
+
+    name: str
+    values: int
+    kept: int
+    bits: int
+
+
+def feature_map_storage(model: PreparedModel) -> list[FeatureMap]:
+    """Of every hidden layer, in the order in which they are made."""
+    found = []
+    for name in feature_maps(model.graph, model.structure):
+        shape, places = model.graph.types[name].shape, model.places_alive(name)
+        pixels = prod(shape[:-1]) if places is None else int(places.sum())
+        kept = pixels * int((model.mask_of(name) != 0).sum())
+        found.append(FeatureMap(name, prod(shape), kept, model.quantiser(name).bits))
+    return found
 
 
 def storage(model: PreparedModel) -> list[Storage]:

@@ -52,7 +52,7 @@ def saving_nothing(figures: Mapping[str, Any]) -> list[str]:
     """For people: the layers that are sparse, and whose kernels make little of it."""
     return [
         f"{row['name']}: {row['zero_weights'] - row['free_zeros']:,} of its {row['zero_weights']:,} weights of 0 save "
-        "nothing in this kernel; it leaves out blocks of PE x SIMD zeros, and unrolled every zero"
+        "nothing in this kernel; those of layers leave out blocks of PE x SIMD zeros, and unrolled every zero"
         for row in figures["layers"]
         if row["zero_weights"] > SPARSE * row["weights"]
         and row.get("free_zeros", row["zero_weights"]) < SPARSE * row["zero_weights"]

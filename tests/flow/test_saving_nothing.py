@@ -33,8 +33,8 @@ def test_random_zeros_in_a_folded_layer_save_nothing_and_the_report_says_so() ->
     zeros = total["zero_weights"]
     assert (total["weights"], total["free_zeros"]) == (64 * 64, 0)
     sentence = (
-        f"layer: {zeros:,} of its {zeros:,} weights of 0 save nothing in this kernel; it leaves out blocks of "
-        "PE x SIMD zeros, and unrolled every zero"
+        f"layer: {zeros:,} of its {zeros:,} weights of 0 save nothing in this kernel; those of layers leave out blocks "
+        "of PE x SIMD zeros, and unrolled every zero"
     )
     assert sentence in terminal
     assert sentence in page
