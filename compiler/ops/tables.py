@@ -24,6 +24,11 @@ JOINED = np.array([0, 1, 1, 1, 1, 1, 1, 2, 4])
 highest, which becomes a reset that finds room beside the enable.
 """
 
+UNJOINED, EIGHTH = 8, 32
+"""LUTs of a function of eight bits, on average of those measured, that is constant in a block of so many words: what is
+left is not of one shape, and MUXF8 does not join it.
+"""
+
 BESIDE_ENABLE = 3
 """Bits of the address that find room in a LUT beside a register's own value and the two that enable it."""
 
@@ -121,6 +126,10 @@ def _luts(columns: Columns, counted: int) -> int:
                 best[number], tops[number] = JOINED[inputs] + len(made), JOINED[inputs]
                 below[number] = {(low, code) for code in made}
     shared = len(set().union(*below))
+    if columns.shape[1] == 1 << len(JOINED) - 1:
+        eighths = columns.reshape(len(columns), -1, EIGHTH)
+        constant = (eighths == eighths[:, :, :1]).all(axis=2).any(axis=1)
+        tops[constant & (tops == JOINED[-1])] = UNJOINED
     joined = tops > 1 if counted > 1 else np.zeros(len(columns), bool)
     half = (int(tops[joined].sum()) + _chosen_luts(columns[joined], counted)) // 2
     return int(tops[~joined].sum()) + half + shared
