@@ -6,6 +6,7 @@ image is moved. The 10,000 test images are looked at by float networks and by fr
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 
@@ -63,25 +64,29 @@ class LeNet5(Example):
         model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model
 
-    def fit_from(self, start: PreparedModel, name: str, recipe: Recipe, epochs: int, lr: float = 1e-3) -> PreparedModel:
+    def fit_from(
+        self, start: PreparedModel, name: str, recipe: Recipe, epochs: int, lr: float = 1e-3, smoothing: float = 0.0
+    ) -> PreparedModel:
         """The frozen model of a recipe that goes on from another model; resumed from build/ where it stopped.
 
-        name: of the chain of recipes up to here.
+        smoothing: of the labels. On CUDA where there is such a device.
         """
         model = self._prepared(recipe).copy_weights(start)
-        file = self._file(f"{self.name}-{name}", recipe.resolved(), epochs, lr)
-        log = file.with_suffix(".csv")
+        from_here = hashlib.sha256(b"".join(p.detach().cpu().numpy().tobytes() for p in start.parameters())).hexdigest()
+        file = self._file(f"{self.name}-{name}", recipe.resolved(), epochs, lr, smoothing, from_here)
         intaglio.fit(
-            model, *self.data(), epochs, lr=lr, retrain_lr=1.0, progress=False, checkpoint=file, log_csv=log
+            model, *self.data(), epochs, lr=lr, retrain_lr=1.0, label_smoothing=smoothing, device=self.device,
+            progress=False, checkpoint=file, log_csv=file.with_suffix(".csv"),
         )  # fmt: skip
         with torch.no_grad():  # for who goes on from here: what is masked is gone
             for layer in model.macs:
                 producer = model.producer(layer)
                 producer.weight.mul_(1 if producer.provisional is None else producer.provisional)
-        return model
+        return model.cpu()
 
 
 EXAMPLE = LeNet5(
     "lenet5", net, torch.zeros(1, 1, 28, 28), data, Recipe("admm", weight_bits=3, act_bits=8), "pynq-z2",
     float_epochs=12, epochs=18, settings={"lr": 1e-3, "retrain_lr": 1.0},
+    device="cuda" if torch.cuda.is_available() else "cpu",
 )  # fmt: skip
