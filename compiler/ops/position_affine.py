@@ -7,6 +7,7 @@ never changes is a literal.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -36,7 +37,7 @@ from .lanewise import Lanewise, lane_layout, lane_params, lane_parts
 from .multiply_accumulate import DSP_PRODUCT_BITS
 from .multiply_accumulate.forms.base import DSP_WIDTH
 from .timing import DSP_NS, Path, adder_ns, multiplier_ns
-from .varying import Factors, addend_bits, count_bits, varying
+from .varying import Factors, addend_bits, count_bits, trailing_zeros, varying
 from .weighted import constant_bits, finer
 
 BEAT, PIXEL, FOLD, NOWHERE = "beat", "pixel", "fold", ""
@@ -165,9 +166,8 @@ class PositionAffine(Lanewise, name="position_affine"):
         factors, addends = (_Table.of(c, x, lanes) for c in (self.multiplier, self.addend))
         used = {table.address for table in (factors, addends)} - {NOWHERE}
         context["counts_folds"] |= FOLD in used or (PIXEL in used and count > 1)
-        piped = "product" in self.registers(kernel, path)
         parts = [*lane_parts(kernel, context, self.latency(kernel, path))]
-        for address in used:
+        for address in sorted(used):
             depth = {BEAT: pixels * count, PIXEL: pixels, FOLD: count}[address]
             members = [table for table in (factors, addends) if table.address == address]
             style = memory_style(depth, sum(table.width for table in members), kernel)
@@ -179,28 +179,52 @@ class PositionAffine(Lanewise, name="position_affine"):
                 parts.append(Part(f"rom_{style}", 1, sizes))
             if address != FOLD:
                 parts.append(counter(depth))
-        masks = np.repeat(varying(addends.values), lanes // addends.values.shape[1])
+        piped = "product" in self.registers(kernel, path)
         if kernel.multiplier == "dsp" and _operand_bits(x) + factors.bits >= DSP_WIDTH:
-            held = lanes * (x.bits + width) + addends.varying
-            return (
-                *parts,
-                Part("dsp_multiplier", lanes, {"a": _operand_bits(x), "b": factors.bits}),
-                Part("register", 1, {"bits": addends.varying * piped}),
-                Part("held_in_slices", 1, {"bits": held}),
-            )
-        split = np.repeat(factors.values, lanes // factors.values.shape[1], axis=1)[:, :, None]
-        several = Factors.of(split, factors.bits)
-        addend = 0 if piped else addends.bits if masks.any() else -1
-        if factors.address and _operand_bits(x) < factors.bits:  # the rows of a product are of its shorter factor
-            rows = {"rows": x.bits, "gated": x.bits, "negative": int(x.signed), "bits": factors.bits, "signed": 1}
-            parts.append(Part("rows", lanes, {**rows, "addend": addend, "width": width}))
+            held = 0 if any(part.kind == "rom_bram" for part in parts) else addends.alone
+            every = _slices(x, width, factors.spread(lanes), addends.spread(lanes), held, spare=context["spare"] > 0)
         else:
-            parts += several.parts(x, addend, width)
-        if piped:
-            held = int(np.minimum(several.widths(x, factors.bits), width).sum()) + addends.varying
-            parts.append(Part("register", 1, {"bits": held}))
-            parts.append(Part("adder", 1, {"bits": addend_bits(masks, addends.bits, width)}))
-        return tuple(parts)
+            every = _luts(x, width, factors.spread(lanes), addends.spread(lanes), piped=piped)
+        return (*parts, *every, Part("register", 1, {"bits": addends.varying * piped}))
+
+
+def _luts(x: TensorType, width: int, factors: _Table, addends: _Table, *, piped: bool) -> Parts:
+    """Products and sums of lanes. The rows of a product are those of its shorter factor."""
+    masks, several = varying(addends.values), Factors.of(factors.values[:, :, None], factors.bits)
+    addend = 0 if piped else addends.bits if masks.any() else -1
+    parts = several.parts(x, addend, width)
+    if factors.address and _operand_bits(x) < factors.bits:
+        rows = {"rows": x.bits, "gated": x.bits, "negative": int(x.signed), "bits": factors.bits, "signed": 1}
+        parts = (Part("rows", len(masks), {**rows, "addend": addend, "width": width}),)
+    if not piped:
+        return parts
+    held = int(np.minimum(several.widths(x, factors.bits), width).sum())
+    summed = Part("adder", 1, {"bits": addend_bits(masks, addends.bits, width)})
+    return (*parts, Part("register", 1, {"bits": held}), summed)
+
+
+def _slices(x: TensorType, width: int, factors: _Table, addends: _Table, held: int, *, spare: bool) -> Parts:
+    """The same with DSP slices. Yosys takes twos out of constants, and the sum then stays in LUTs, as do products by
+    what is left if that is 1 or few bits. Slices have the registers of operands, of sums unless lanes are blanked, and
+    so many `held` bits of addends.
+    """
+    lanes, masks = factors.values.shape[1], varying(addends.values)
+    inside, sums, below = np.ones(lanes, bool), np.ones(lanes, bool), np.zeros(lanes, np.int64)
+    if not factors.address:
+        below = trailing_zeros(factors.values[0], factors.bits)
+        odd = factors.values[0] >> below
+        sizes = np.frexp(np.abs(odd).astype(np.float64))[1] + np.where((odd < 0) | x.signed, 1 + (not x.signed), 0)
+        inside = (np.abs(odd) > 1) & (x.bits + sizes >= DSP_WIDTH)
+        sums = inside & (below == 0)
+    held += int(inside.sum()) * x.bits + (0 if spare else int(sums.sum()) * width)
+    apart = ~sums & (masks != 0)
+    high = x.bits + np.frexp(np.abs(factors.values).max(axis=0).astype(np.float64))[1] + 1
+    added = int((np.minimum(high, width) - below)[apart].sum())
+    return (
+        Part("dsp_multiplier", int(inside.sum()), {"a": _operand_bits(x), "b": factors.bits}),
+        Part("adder", 1, {"bits": added}),
+        Part("held_in_slices", 1, {"bits": held}),
+    )
 
 
 @dataclass
@@ -231,9 +255,20 @@ class _Table:
         return count_bits(varying(self.values), self.bits) if self.address else 0
 
     @property
-    def columns(self) -> Int64:
+    def columns(self) -> Any:
         """(depth, bits of a word)."""
-        return np.asarray((self.values[:, :, None] >> np.arange(self.bits) & 1).reshape(len(self.values), -1))
+        bits = (self.values[:, :, None] >> np.arange(self.bits) & 1).reshape(len(self.values), -1)
+        return np.asarray(bits.astype(np.uint8))
+
+    @property
+    def alone(self) -> int:
+        """Bits of a word that vary and are equal to no other of them."""
+        counts = Counter(map(bytes, np.ascontiguousarray(self.columns.T)))
+        return sum(n for column, n in counts.items() if n == 1 and len(set(column)) > 1) if self.address else 0
+
+    def spread(self, lanes: int) -> _Table:
+        """With a value for each lane."""
+        return replace(self, values=np.repeat(self.values, lanes // self.values.shape[1], axis=1))
 
     @property
     def width(self) -> int:

@@ -155,3 +155,13 @@ def test_it_survives_as_text() -> None:
     op = PositionAffine(as_integers([[1], [2]]), as_integers([[3, 4, 5]]), Fraction(2, 7))
     graph = Graph({"x": kind}, (Node("y", op, ("x",)),), ("y",))
     assert parse_graph(print_graph(graph)).by_name["y"].op == op
+
+
+def test_constants_that_are_few_bits_once_twos_are_taken_out_need_no_slice() -> None:
+    """As Yosys 0.70 maps them for xc7."""
+    kind = TensorType.integer((2, 2, 5), 0, 63)
+    op = PositionAffine(as_integers([[[55, -50, 6, -1, 16]]]), as_integers(np.arange(20).reshape(2, 2, 5)))
+    parts = {p.kind: p for p in op.parts(Kernel(5, 5, multiplier="dsp"), kind)}
+    assert parts["dsp_multiplier"].count == 2
+    assert parts["adder"]["bits"] > 0, "only the first is added in its slice"
+    assert "rows" not in parts
