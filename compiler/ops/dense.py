@@ -143,11 +143,11 @@ class Dense(Weighted, name="dense"):
         parts += [counter(count) for count in (beats, turns) if count > 1]
         if beats > 1:  # is it the first beat, and the last
             parts.append(Part("gate", 1 + (beats & (beats - 1) == 0), {"inputs": width_of(beats), "bits": 1}))
-        if turns > 1:  # is it the first turn, is a beat written, and is it the turn's last
+        if turns > 1:  # is it the first turn, is a beat written and where, is it the turn's last, does its sum begin
             parts += buffer_parts(beats, word, kernel, one_address=path.tiles.complete)
             parts.append(Part("mux", 1, {"inputs": 2, "bits": word}))
             parts.append(Part("gate", 1, {"inputs": width_of(turns), "bits": 1}))
-            parts.append(Part("gate", 1 + (beats > 1), {"inputs": 2, "bits": 1}))
+            parts.append(Part("gate", 2 + 2 * (beats > 1), {"inputs": 2, "bits": 1}))
         if not path.tiles.complete:
             schedule = Schedule(path.tiles)
             words, bits = schedule.words()[:, None], schedule.word_bits

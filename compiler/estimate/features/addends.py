@@ -134,17 +134,20 @@ def digit_bits(x: int, weight: int, unsigned: int, width: int) -> tuple[Masks, I
     them; (digits,) from which column on all bits are alike.
 
     A bit depends on two bits of x and on those of the weight that make the digit, three in general; of the lowest digit
-    one is 0, and of the highest two are equal if there is an odd number of them.
+    one is 0, and of the highest two are equal if there is an odd number of them, and x is not doubled.
     """
     count, operand = (weight + 1) // 2, x + unsigned
     masks, alike = np.zeros((count, width), np.uint64), np.zeros(count, np.int64)
     for digit in range(count):
         low, high = 2 * digit, min(2 * digit + 1, weight - 1)
+        doubles = low < high  # a last digit of one bit is never 2
         code = {max(low - 1, 0), low, high}
         alike[digit] = min(low + operand + 1, width)
         for column in range(low, width):
             place = min(column - low, operand)
-            reads = {min(at, operand - 1) for at in (place - 1, place) if at >= 0} - ({x} if unsigned else set())
+            reads = {min(at, operand - 1) for at in range(max(place - doubles, 0), place + 1)} - (
+                {x} if unsigned else set()
+            )
             made = code if reads or digit else {high}  # a lowest digit is negative where its upper bit is 1
             masks[digit, column] = sum(1 << bit for bit in reads) + sum(1 << x + bit for bit in made)
     return masks, alike
@@ -161,7 +164,7 @@ def told_apart(masks: Masks, terms: int, inputs: int, bits: int) -> tuple[Inputs
     return np.zeros(masks.shape, np.int64), masks << (term * inputs).astype(np.uint64)[:, None]
 
 
-MASK_BITS, FULL_ADDER = 64, 3
+MASK_BITS, FULL_ADDER = 32, 3
 
 
 def chained(terms: int, weight: int) -> bool:

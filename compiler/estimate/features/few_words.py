@@ -64,7 +64,7 @@ def of_digits(terms: int, x: int, bits: int, unsigned: int, width: int, code: in
     reads = np.where(none, 0, np.where(fixed, reads & (~reads + np.uint64(1)), reads)).astype(np.uint64)
     chosen = code_bits[..., None] >> np.arange(bits, dtype=np.uint64) & np.uint64(1) > 0  # (digits, width, bits)
     shared = np.bitwise_or.reduce(np.where(chosen, _masks(weight)[:, None, None], 0), axis=3).astype(np.uint64)
-    inputs, own = told_apart(reads.reshape(-1, width), terms, x, WORD_BITS)
+    inputs, own = told_apart(reads.reshape(-1, width), terms, x + bits, WORD_BITS)
     every = np.where(none, 0, shared).astype(np.uint64).reshape(-1, width)
     return luts(inputs, np.tile(alike, terms), every | own << np.uint64(WORD_BITS))
 
