@@ -46,7 +46,6 @@ def test_feature_maps_with_pixels_are_sites() -> None:
     sites = blocks().pruner.sites
     assert [site.name for site in sites] == list(MAPS)  # front to back
     assert [site.sizes.tolist() for site in sites] == [[4 * channels] * 9 for channels in MAPS.values()]
-    assert PreparedModel(mlp_network(), Recipe(structure="block")).kept() == {}
     both = PreparedModel(residual_network(), Recipe(structure="channel-block"))
     assert list(both.kept()) == ["stem", "a", *MAPS]
 
@@ -189,6 +188,12 @@ def test_what_needs_weights_is_refused(given: dict[str, object], said: str) -> N
     with pytest.raises(IntaglioError, match="pixels have no weights") as refused:
         Recipe(structure="block", **given)
     assert said in str(refused.value)
+
+
+def test_a_network_without_images_is_refused() -> None:
+    with pytest.raises(IntaglioError, match="no hidden layer has an image: there are no blocks to prune"):
+        PreparedModel(mlp_network(), Recipe(structure="block"))
+    assert PreparedModel(mlp_network(), Recipe(structure="block", keep=1.0)).kept() == {}
 
 
 def test_channels_and_pixels_share_no_budget() -> None:
