@@ -29,13 +29,14 @@ def check_finite(model: nn.Module, graph: Graph) -> None:
 
 def check_names(recipe: Recipe, layers: list[str]) -> None:
     """Raises IntaglioError where a recipe's keep names a layer that is not there, or nothing has pixels to take."""
-    if recipe.prunes and STRUCTURES[recipe.structure].blocks and not layers:
+    kind = STRUCTURES[recipe.structure]
+    if recipe.prunes and kind.blocks and not kind.channels and not layers:
         hint = "structure = 'channel' or 'element'; the default is 'channel'"
         raise IntaglioError("no hidden layer has an image: there are no blocks to prune", where="recipe", hint=hint)
     if isinstance(recipe.keep, Mapping):
         for name in recipe.keep:
             if name not in layers:
-                hidden = "" if STRUCTURES[recipe.structure].weights else "hidden "
+                hidden = "" if kind.weights else "hidden "
                 hint = f"the {hidden}layers are {', '.join(layers)}"
                 raise IntaglioError(f"keep names {name!r}, which is no {hidden}layer", where="recipe", hint=hint)
 
