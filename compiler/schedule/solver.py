@@ -133,8 +133,10 @@ class _Search:
 
     def best(self, intervals: list[int]) -> Netlist:
         """The one with the smallest of these intervals that fits."""
-        budget, low = np.array(tuple(self.capacity)), 0
+        whole, low = np.array(tuple(self.capacity)), 0
+        fifos = np.zeros(len(whole))  # the most that those of any design took beyond what its program knew
         while low < len(intervals):
+            budget = np.maximum(whole - fifos, 0)
             low = bisect_left(intervals, True, lo=low, key=lambda c: may_fit(self.choices, c, budget))
             if low == len(intervals):
                 break
@@ -142,11 +144,12 @@ class _Search:
             netlist, more = self._build_cheapest(intervals[low], budget)
             if netlist is not None:
                 return netlist
-            budget = np.maximum(budget - more, 0)
-            if not more.any():
+            if (more <= fifos).all():
                 low = max(low + 1, self._later(intervals, low))
+            fifos = np.maximum(fifos, more)
+        in_time = may_fit(self.choices, intervals[-1], whole)
         raise IntaglioError(
-            "not even the smallest design fits the budget",
+            "no design was found that fits the budget" if in_time else "not even the smallest design fits the budget",
             where="budget",
             other=self.excess(intervals[-1]),
             hint="prune more, use fewer bits, raise budget, or take a larger board",
@@ -163,12 +166,13 @@ class _Search:
         return self.found[interval]
 
     def _at(self, interval: int) -> Netlist | None:
-        budget = np.array(tuple(self.capacity))
+        whole = np.array(tuple(self.capacity))
+        fifos = np.zeros(len(whole))
         for _ in range(TRIES):
-            netlist, more = self._build_cheapest(interval, budget)
-            if netlist is not None or not more.any():
+            netlist, more = self._build_cheapest(interval, np.maximum(whole - fifos, 0))
+            if netlist is not None or (more <= fifos).all():
                 return netlist
-            budget = np.maximum(budget - more, 0)
+            fifos = np.maximum(fifos, more)
         return None
 
     def _build_cheapest(self, interval: int, budget: Floats) -> tuple[Netlist | None, Floats]:

@@ -29,7 +29,7 @@ PRUNED = Recipe(
     act_bits=8, stages=6, updates=8, rho=1e-2, ramp=0.8, start_epoch=0.0, shares=(0.0, 0.9, 0.05, 0.05),
 )  # fmt: skip
 RETRAINED = PRUNED.override(driver="one-shot", shares=(0.0, 0.7, 0.2, 0.1), layer_epochs=0.01)
-FURTHER = PRUNED.override(driver="admm", keep={CONV1: 0.18, CONV2: 0.0435, FC1: 0.00275, FC2: 0.057}, ramp=0.3)
+FURTHER = PRUNED.override(driver="admm", keep={CONV1: 0.17, CONV2: 0.041, FC1: 0.0026, FC2: 0.0535}, ramp=0.3)
 STORED = Recipe(
     "admm-cluster", keep=FURTHER.keep, weight_bits=2, act_bits=8, updates=8, rho=3e-2, ramp=1.0, start_epoch=0.0,
     shares=(0.0, 0.4, 0.4, 0.2),
