@@ -13,11 +13,10 @@ import numpy.typing as npt
 
 from ..ir import Int64
 from .contents import dependence, different_parts, filled
+from .timing import LUT_INPUTS
 
 Columns = npt.NDArray[np.uint8]
 Reset = tuple[tuple[int, int], ...]
-
-LUT_INPUTS = 6
 
 JOINED = np.array([0, 1, 1, 1, 1, 1, 1, 2, 4])
 """LUTs of a function of so many bits; more than six are joined by MUXF7 and MUXF8. A bit alone is a wire, but for the

@@ -120,7 +120,7 @@ experiment = Experiment(
     run=run,
     judge=judge,
     note=f"LUTs are an estimate at {FPS:,} frames/s: kernels stream pixels that are always 0 like all others, and "
-    "the masks are products of their own, so that only channels save any. The mass was chosen on seeds 100 and 101.",
+    "the masks are products of their own, so that only channels save any. Mass and epochs were chosen on 100 and 101.",
 )
 
 if __name__ == "__main__":

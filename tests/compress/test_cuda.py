@@ -16,7 +16,7 @@ from compress_networks import batches_of, mlp_network, residual_network
 from intaglio.compress import PreparedModel, Recipe, fit
 from intaglio.flow.lower import lower
 from test_fit import METHODS as STATEFUL
-from test_fit import Shuffled
+from test_fit import run
 from test_methods import PUBLISHED
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -51,30 +51,9 @@ def test_a_run_resumes_from_the_checkpoint_of_a_cuda_device(tmp_path: Path, meth
     """On the same device bit for bit; on the other one it ends."""
     given = {"start_epoch": 0.1, "shares": (0.1, 0.5, 0.2, 0.2), **STATEFUL.get(method, {})}
     recipe = Recipe(method, **given)
-    graph = mlp_network(act_bits=recipe.act_bits)
-
-    class StopError(Exception):
-        pass
-
-    class Stopping(Shuffled):
-        begun = 0
-
-        def __iter__(self):
-            self.begun += 1
-            for batch in super().__iter__():
-                if self.begun > 4:
-                    raise StopError
-                yield batch
-
-    def run(loader: Shuffled, name: str, where: str) -> PreparedModel:
-        model = PreparedModel(graph, recipe)
-        fit(model, loader, None, 8, progress=False, checkpoint=tmp_path / name, device=where)
-        return model
-
-    whole = run(Shuffled(graph), "whole.pt", "cuda")
-    with pytest.raises(StopError):
-        run(Stopping(graph), "part.pt", "cuda")
-    resumed = run(Shuffled(graph), "part.pt", device)
+    whole, _ = run(tmp_path / "whole.pt", recipe=recipe, device="cuda")
+    run(tmp_path / "part.pt", stop_after=4, recipe=recipe, device="cuda")
+    resumed, _ = run(tmp_path / "part.pt", recipe=recipe, device=device)
     assert resumed.frozen
     if device == "cuda":
         for (name, mine), (_, theirs) in zip(whole.state_dict().items(), resumed.state_dict().items(), strict=True):

@@ -32,12 +32,17 @@ class Shuffled:
 
 
 def run(
-    path: Path | None, epochs: int = 8, stop_after: int | None = None, recipe: Recipe = RECIPE, make=mlp_network
+    path: Path | None,
+    epochs: int = 8,
+    stop_after: int | None = None,
+    recipe: Recipe = RECIPE,
+    make=mlp_network,
+    device: str = "cpu",
 ) -> tuple[PreparedModel, object]:
     graph = make(act_bits=recipe.act_bits)
-    model, loader = PreparedModel(graph, recipe), Shuffled(graph)
+    model, loader, valid = PreparedModel(graph, recipe), Shuffled(graph), batches_of(graph, 2, seed=9)
     if stop_after is None:
-        return model, fit(model, loader, batches_of(graph, 2, seed=9), epochs, progress=False, checkpoint=path)
+        return model, fit(model, loader, valid, epochs, progress=False, checkpoint=path, device=device)
 
     class StopError(Exception):
         pass
@@ -53,7 +58,7 @@ def run(
                 yield batch
 
     with pytest.raises(StopError):
-        fit(model, Stopping(graph), batches_of(graph, 2, seed=9), epochs, progress=False, checkpoint=path)
+        fit(model, Stopping(graph), valid, epochs, progress=False, checkpoint=path, device=device)
     return model, None
 
 
