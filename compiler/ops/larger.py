@@ -10,10 +10,10 @@ from __future__ import annotations
 from typing import ClassVar, NamedTuple
 
 from ..ir import Kernel, Part, Parts, TensorType
+from .constant_comparisons import PIECE, SHORT
 from .elements import value_bits
 from .hardware import signed_holding
 from .pairwise import CHANNEL, Pairwise
-from .varying import PIECE, SHORT
 
 LOGIC_BITS = 3
 """From so many bits of both numbers on a comparison is logic of its own; of fewer it is part of what chooses a bit."""

@@ -18,6 +18,7 @@ import numpy as np
 from ..errors import IntaglioError
 from ..ir import PINNED, Array, Int64, Kernel, Op, Part, Parts, Program, TensorType
 from .accumulate import same_labels
+from .constant_comparisons import PIECE
 from .elements import element_params, value_bits
 from .exact import integers
 from .executors import Executor, float_carrier
@@ -33,7 +34,6 @@ from .hardware import (
     stream_params,
     width_of,
 )
-from .varying import PIECE
 
 EQUAL, PIXEL, CHANNEL = "equal", "pixel", "channel"
 """The forms of the second input: as the first, one pixel for all, one channel for all."""

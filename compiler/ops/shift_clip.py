@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..ir import Int64, Part, Parts, TensorType
+from .constant_comparisons import PIECE
 from .elements import element_params, value_bits
 from .hardware import hex_literal, signed_holding
 from .timing import LUT_NS, comparator_ns
-from .varying import PIECE
 
 Bounds = tuple[int, int]
 

@@ -18,24 +18,16 @@ import numpy as np
 
 from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
+from .constant_comparisons import PIECE, SHORT, alike_chains, compared, constant_pieces, parities, pieces
 from .elements import bipolar_tensor, element_params, value_bits
 from .exact import integers
 from .executors import Executor
 from .hardware import VERILOG_STYLE, folds
 from .lanewise import Field, Lanewise, fold_at, lane_layout, lane_params, lane_parts
 from .staircase_executor import staircase_executor
-from .threshold_search import SHALLOW, Search, compared
+from .threshold_search import SHALLOW, Search
 from .timing import LUT_NS, Path, adder_ns, comparator_ns, logic_ns
-from .varying import (
-    PIECE,
-    SHORT,
-    addend_bits,
-    alike_chains,
-    constant_pieces,
-    parities,
-    pieces,
-    trailing_zeros,
-)
+from .varying import addend_bits, trailing_zeros
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -222,11 +214,11 @@ class Threshold(Lanewise, name="threshold"):
         counts = Part("parity", lanes, {"luts": parities(levels)})
         masks = context["thresholds"]["masks"]
         if masks.any():
+            words = context["thresholds"]["words"] + (1 << (bits - 1)) * x.signed
             known, block = 0 if x.signed else bits - x.bits, context["constant_style"] == VERILOG_STYLE["bram"]
             if not block and float((pieces(masks, bits, known) > SHORT).mean()) > 0.5:  # bits of a block RAM all differ
-                luts = alike_chains(context["thresholds"]["words"], bits, known)
-                return held, reached, counts, Part("chain_comparators", 1, {"luts": luts})
-            return held, reached, counts, *compared(masks, bits, known)
+                return held, reached, counts, Part("chain_comparators", 1, {"luts": alike_chains(words, bits, known)})
+            return held, reached, counts, *compared(words, bits, known)
         if bits > PIECE:
             found = constant_pieces(first + (1 << (bits - 1)) * x.signed, bits)
             if bits > SHORT * PIECE:

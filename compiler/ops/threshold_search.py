@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 
 from ..ir import Int64, Kernel, Part, Parts, TensorType
+from .constant_comparisons import compared
 from .contents import different_parts
 from .hardware import VERILOG_STYLE, braces, hex_literal, memory_style, plain_integer, rom_part
 from .lanewise import by_lane
 from .timing import BLOCK_RAM_NS, LUT_NS, choice_ns, comparator_ns
-from .varying import SHORT, beyond, pieces, varying
+from .varying import varying
 
 LUT_WORDS = 64
 """Words of a column that one LUT holds."""
@@ -91,11 +92,11 @@ class Search:
         held, lanes = 0, self.kernel.pe
         for stage in range(self.bits):
             last, rom = stage == self.bits - 1, self.rom(stage)
-            masks = np.broadcast_to(varying(self.words(stage).T), lanes)
+            words = np.broadcast_to(self.words(stage).T, (self.depth(stage), lanes))[:, :, None]
             known = 0 if x.signed else self.compare_bits - x.bits
             parts += [
                 *self._stored(rom, self.words(stage), by_lane=stage > 0),
-                *compared(masks, self.compare_bits, known),
+                *compared(words + (1 << (self.compare_bits - 1)) * x.signed, self.compare_bits, known),
             ]
             rows = (not last) + (compare(stage) in registers)  # of the bits found, and unless it is the last, of x
             held += rows * (stage + 1 + (0 if last else x.bits))
@@ -139,16 +140,6 @@ class Search:
             "lanes": lanes,
             "threshold_plain": plain_integer(threshold_bits),
         }
-
-
-def compared(masks: Int64, bits: int, known: int) -> Parts:
-    """Comparisons with constants of a memory, by the bits in which these vary. known: upper bits of x that are 0."""
-    found = pieces(masks, bits, known)
-    short = found <= SHORT
-    return (
-        Part("chain_comparators", 1, {"luts": 2 * int(found[~short].sum())}),
-        Part("short_comparators", 1, {"count": int(short.sum()), "beyond": beyond(masks[short], bits - known)}),
-    )
 
 
 def compare(stage: int) -> str:

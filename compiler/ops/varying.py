@@ -1,6 +1,6 @@
 """Constants that a memory holds, bit by bit: what is the same in all its words is no input of the logic behind it.
 
-And what is left of additions and comparisons with such constants, as LUTs of six inputs build them.
+And what is left of additions with such constants, as LUTs of six inputs build them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..ir import Int64, Part, Parts, TensorType
-
-PIECE = 6
-"""Inputs of a LUT: a comparison takes a number in pieces, of six bits where the other number is constant."""
-
-SHORT = 2
-"""Comparisons of at most so many pieces are logic; longer ones are carry chains, two LUTs a piece."""
 
 
 def varying(words: Int64) -> Int64:
@@ -100,88 +94,3 @@ def trailing_zeros(values: Int64, most: int) -> Int64:
     """Zeros below the lowest bit that is set, `most` for 0."""
     lowest = values & -values
     return np.where(values == 0, most, np.bitwise_count(lowest - 1).astype(np.int64)).clip(max=most)
-
-
-def pieces(masks: Int64, bits: int, known: int = 0) -> Int64:
-    """Pieces (...) of comparisons with constants that vary in these bits.
-
-    From the top, a piece takes as many bits as a LUT has inputs for: two for a bit where both numbers vary, one where
-    one does. known: upper bits in which the other number is constantly 0.
-    """
-    found, room = np.ones(masks.shape, np.int64), np.full(masks.shape, PIECE)
-    for bit in reversed(range(bits)):
-        cost = (masks >> bit & 1) + (bit < bits - known)
-        full = cost > room
-        found += full
-        room = np.where(full, PIECE, room) - cost
-    return found
-
-
-def beyond(masks: Int64, bits: int) -> int:
-    """Inputs of comparisons with constants that vary in these bits, beyond those of a LUT each."""
-    inputs = bits + np.bitwise_count(masks & ((1 << bits) - 1)).astype(np.int64)
-    return int((inputs - PIECE).clip(min=0).sum())
-
-
-def alike_chains(words: Int64, bits: int, known: int) -> int:
-    """LUTs of carry chains that compare with several constants (depth, lanes, levels): a piece of a lane that is alike
-    in all words is there once. known: upper bits in which the other number is constantly 0.
-    """
-    luts = 0
-    every = np.bitwise_or.reduce(varying(words), axis=1)
-    for lane, mask in enumerate(every.tolist()):
-        for low, width in _cuts(mask, bits, known):
-            values = words[:, lane] >> low & ((1 << width) - 1)
-            alike = np.unique(values, axis=1)
-            plain = int((alike == 0).all(axis=0).any()) + int((alike == (1 << width) - 1).all(axis=0).any())
-            luts += 2 * alike.shape[1] - plain
-    return luts
-
-
-def _cuts(mask: int, bits: int, known: int) -> list[tuple[int, int]]:
-    """Lowest bit and width of each piece, as `pieces` counts them."""
-    cuts, room, top = [], PIECE, bits
-    for bit in reversed(range(bits)):
-        cost = (mask >> bit & 1) + (bit < bits - known)
-        if cost > room:
-            cuts.append((bit + 1, top - bit - 1))
-            room, top = PIECE, bit + 1
-        room -= cost
-    return [*cuts, (0, top)]
-
-
-def constant_pieces(values: Int64, bits: int) -> dict[str, int]:
-    """Comparisons of one number per row with constants (rows, levels), unsigned, of `bits` bits: what differs.
-
-    luts: of carry chains, two for every different piece but one for 0 and for all ones. high, low: different
-    upper pieces and different lower ones, of comparisons that are logic. levels: how many different ones there are.
-    beyond: bits of their constants, trailing zeros apart, that are more than a LUT's inputs.
-    """
-    rows = np.sort(values, axis=1)
-    levels = _different(rows)
-    cuts = [(max(0, top - PIECE), top) for top in range(bits, 0, -PIECE)]
-    parts = [(rows >> low & ((1 << (top - low)) - 1), top - low) for low, top in cuts]
-    if len(parts) > SHORT:
-        luts = sum(2 * _different(part) - _has(part, 0) - _has(part, (1 << width) - 1) for part, width in parts)
-        return {"luts": luts}
-    first = np.diff(rows, axis=1, prepend=-1) != 0
-    needed = (bits - PIECE - trailing_zeros(rows, bits)).clip(min=0)
-    low = _different(parts[1][0]) if len(parts) == SHORT and parts[1][1] > 1 else 0
-    return {"levels": levels, "high": _different(parts[0][0]), "low": low, "beyond": int((needed * first).sum())}
-
-
-def _different(values: Int64) -> int:
-    """Different values in each row, all rows together."""
-    ordered = np.sort(values, axis=1)
-    return len(values) + int((np.diff(ordered, axis=1) != 0).sum())
-
-
-def _has(values: Int64, value: int) -> int:
-    """Rows that hold the value."""
-    return int((values == value).any(axis=1).sum())
-
-
-def parities(levels: int) -> int:
-    """LUTs that count comparisons of ascending constants: bit b is the parity of every 2^b-th."""
-    every = [levels >> bit for bit in range(levels.bit_length())]
-    return sum(-(-(inputs - 1) // (PIECE - 1)) for inputs in every if inputs > 1)

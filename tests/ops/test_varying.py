@@ -6,17 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.ir import Int64, TensorType
-from intaglio.ops.varying import (
-    Factors,
-    addend_bits,
-    beyond,
-    constant_pieces,
-    count_bits,
-    parities,
-    pieces,
-    trailing_zeros,
-    varying,
-)
+from intaglio.ops.constant_comparisons import beyond, constant_pieces, parities, pieces
+from intaglio.ops.varying import Factors, addend_bits, count_bits, trailing_zeros, varying
 
 words = st.lists(st.lists(st.integers(-200, 200), min_size=3, max_size=3), min_size=1, max_size=6).map(
     lambda rows: np.array(rows, np.int64)
