@@ -41,10 +41,9 @@ def compared(words: Int64, bits: int, known: int) -> Parts:
     lane = np.broadcast_to(np.arange(words.shape[1])[:, None], words.shape[1:]).ravel()
     masks, ones = varying(words).ravel(), np.bitwise_and.reduce(words, axis=0).ravel()
     long = pieces(masks, bits, known) > SHORT
-    short = masks[~long]
     return (
         Part("chain_comparators", 1, {"luts": _chain_luts(masks[long], ones[long], lane[long], bits, known)}),
-        Part("short_comparators", 1, {"count": len(short), "beyond": beyond(short, bits - known)}),
+        Part("short_comparators", 1, {"luts": short_luts(masks[~long], bits - known)}),
     )
 
 
@@ -69,31 +68,30 @@ def _chain_luts(masks: Int64, ones: Int64, lane: Int64, bits: int, known: int) -
     return luts
 
 
-def beyond(masks: Int64, bits: int) -> int:
-    """Inputs of comparisons with constants that vary in these bits, beyond those of a LUT each."""
+def short_luts(masks: Int64, bits: int) -> int:
+    """LUTs of comparisons that are logic, with constants that vary in these bits: another for each input beyond a
+    LUT's, up to four.
+    """
     inputs = bits + np.bitwise_count(masks & ((1 << bits) - 1)).astype(np.int64)
-    return int((inputs - PIECE).clip(min=0).sum())
+    return len(masks) + int((inputs - PIECE).clip(0, MORE_LUTS).sum())
 
 
-def alike_chains(words: Int64, bits: int, known: int) -> int:
-    """LUTs of carry chains that compare with several constants (depth, lanes, levels), unsigned: a piece of a lane that
-    is alike in all words is there once. known: upper bits in which the other number is constantly 0.
+MORE_LUTS = 4
 
-    Of two words Yosys makes a multiplexer, and of that it does not see which bits are constant.
+
+def alike_chains(words: Int64, bits: int) -> int:
+    """LUTs of carry chains that compare with constants (depth, lanes, levels), unsigned, of a memory in LUTs: Yosys
+    cuts them before it looks into the memory, and builds once what is alike in a lane.
     """
     luts = 0
-    every = np.bitwise_or.reduce(varying(words), axis=1)
-    if len(words) == MULTIPLEXED:
-        every |= (1 << bits) - 1
-    for lane, mask in enumerate(every.tolist()):
-        for low, width in _cuts(mask, bits, known):
-            values = np.unique(words[:, lane] >> low & ((1 << width) - 1), axis=1)
+    for top in range(bits, 0, -PIECE // 2):
+        low = max(top - PIECE // 2, 0)
+        width = top - low
+        for lane in np.moveaxis(words >> low & ((1 << width) - 1), 1, 0):
+            values = np.unique(lane, axis=1)
             equal = values.shape[1] if width > 1 else int((values != values[0]).any(axis=0).sum())
             luts += equal + values.shape[1] - int(_larger_free(values, width).sum())
     return luts
-
-
-MULTIPLEXED = 2
 
 
 def _larger_free(values: Int64, width: int) -> npt.NDArray[np.bool_]:
@@ -107,24 +105,12 @@ def _larger_free(values: Int64, width: int) -> npt.NDArray[np.bool_]:
     return np.asarray(ends.all(axis=0) | middle.all(axis=0))
 
 
-def _cuts(mask: int, bits: int, known: int) -> list[tuple[int, int]]:
-    """Lowest bit and width of each piece, as `pieces` counts them."""
-    cuts, room, top = [], PIECE, bits
-    for bit in reversed(range(bits)):
-        cost = (mask >> bit & 1) + (bit < bits - known)
-        if cost > room:
-            cuts.append((bit + 1, top - bit - 1))
-            room, top = PIECE, bit + 1
-        room -= cost
-    return [*cuts, (0, top)]
-
-
 def constant_pieces(values: Int64, bits: int) -> dict[str, int]:
     """Comparisons of one number per row with constants (rows, levels), unsigned, of `bits` bits: what differs.
 
     luts: of carry chains, two for every different piece but one for 0 and for all ones. high, low: different
-    upper pieces and different lower ones, of comparisons that are logic. levels: how many different ones there are.
-    beyond: bits of their constants, trailing zeros apart, that are more than a LUT's inputs.
+    upper pieces and different lower ones, of comparisons that are logic. levels: how many different ones there are, in
+    so many lanes. beyond: bits of their constants, trailing zeros apart, that are more than a LUT's inputs.
     """
     rows = np.sort(values, axis=1)
     levels = _different(rows)
@@ -136,7 +122,13 @@ def constant_pieces(values: Int64, bits: int) -> dict[str, int]:
     first = np.diff(rows, axis=1, prepend=-1) != 0
     needed = (bits - PIECE - trailing_zeros(rows, bits)).clip(min=0)
     low = _different(parts[1][0]) if len(parts) == SHORT and parts[1][1] > 1 else 0
-    return {"levels": levels, "high": _different(parts[0][0]), "low": low, "beyond": int((needed * first).sum())}
+    return {
+        "lanes": len(rows),
+        "levels": levels,
+        "high": _different(parts[0][0]),
+        "low": low,
+        "beyond": int((needed * first).sum()),
+    }
 
 
 def _different(values: Int64) -> int:

@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import IntaglioError
 from ..ir import Array, Int64, Kernel, Part, Parts, TensorType, as_integers
-from .constant_comparisons import PIECE, SHORT, alike_chains, compared, constant_pieces, parities, pieces
+from .constant_comparisons import PIECE, SHORT, alike_chains, compared, constant_pieces, parities
 from .elements import bipolar_tensor, element_params, value_bits
 from .exact import integers
 from .executors import Executor
@@ -202,8 +202,29 @@ class Threshold(Lanewise, name="threshold"):
             parts += plan.search.parts(x, registers)
         else:
             parts += self._comparisons(plan, lanes, x)
+        parts.append(Part("inversion", 1, {"bits": self._inverted(plan, logic)}))
         parts.append(Part("adder", 1, {"bits": addend_bits(context["start"]["masks"], width, width)}))
         return (*parts, Part("adder", 1, {"bits": width * context["flip"]["varying"]}))
+
+    def _inverted(self, plan: _Plan, logic: bool) -> int:
+        """Bits of results that are bits of a count inverted that no logic takes in: no adder and, of a count
+        that no register holds, neither comparisons nor a parity.
+        """
+        layout, bits = plan.layout, plan.layout["count_bits"]
+        counts = np.arange(1 << bits if plan.search else layout["levels"] + 1)
+        lone = np.arange(bits)
+        if plan.search is None and "count" not in plan.registers:
+            melts = logic and "compare" not in plan.registers
+            lone = lone[(layout["levels"] >> lone == 1) & (not melts)]
+        ones = counts >> lone[:, None] & 1
+        found = 0
+        words = [layout[name]["words"].reshape(-1, layout["lanes"]) for name in ("start", "flip")]
+        for start, flip in zip(*(word.T for word in words), strict=True):
+            if np.ptp(start) == 0 and np.ptp(flip) == 0:
+                level = start[0] + (counts ^ -flip[0])
+                results = level >> np.arange(layout["result_bits"])[:, None] & 1
+                found += len(np.unique(results[(results[:, None] != ones).all(axis=2).any(axis=1)], axis=0))
+        return found
 
     def _comparisons(self, plan: _Plan, lanes: int, x: TensorType) -> Parts:
         """All at once, and their count."""
@@ -216,8 +237,8 @@ class Threshold(Lanewise, name="threshold"):
         if masks.any():
             words = context["thresholds"]["words"] + (1 << (bits - 1)) * x.signed
             known, block = 0 if x.signed else bits - x.bits, context["constant_style"] == VERILOG_STYLE["bram"]
-            if not block and float((pieces(masks, bits, known) > SHORT).mean()) > 0.5:  # bits of a block RAM all differ
-                return held, reached, counts, Part("chain_comparators", 1, {"luts": alike_chains(words, bits, known)})
+            if not block and 2 * bits > SHORT * PIECE:
+                return held, reached, counts, Part("chain_comparators", 1, {"luts": alike_chains(words, bits)})
             return held, reached, counts, *compared(words, bits, known)
         if bits > PIECE:
             found = constant_pieces(first + (1 << (bits - 1)) * x.signed, bits)

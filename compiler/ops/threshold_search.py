@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..ir import Int64, Kernel, Part, Parts, TensorType
-from .constant_comparisons import compared
+from .constant_comparisons import PIECE, SHORT, alike_chains, compared, constant_pieces
 from .contents import different_parts
 from .hardware import VERILOG_STYLE, braces, hex_literal, memory_style, plain_integer, rom_part
 from .lanewise import by_lane
@@ -92,15 +92,21 @@ class Search:
         held, lanes = 0, self.kernel.pe
         for stage in range(self.bits):
             last, rom = stage == self.bits - 1, self.rom(stage)
-            words = np.broadcast_to(self.words(stage).T, (self.depth(stage), lanes))[:, :, None]
-            known = 0 if x.signed else self.compare_bits - x.bits
-            parts += [
-                *self._stored(rom, self.words(stage), by_lane=stage > 0),
-                *compared(words + (1 << (self.compare_bits - 1)) * x.signed, self.compare_bits, known),
-            ]
+            parts += [*self._stored(rom, self.words(stage), by_lane=stage > 0), *self._compared(stage, x)]
             rows = (not last) + (compare(stage) in registers)  # of the bits found, and unless it is the last, of x
             held += rows * (stage + 1 + (0 if last else x.bits))
         return (*parts, Part("register", lanes, {"bits": held}))
+
+    def _compared(self, stage: int, x: TensorType) -> Parts:
+        """A stage's comparisons."""
+        bits, lanes = self.compare_bits, (self.depth(stage), self.kernel.pe)
+        words = np.broadcast_to(self.words(stage).T, lanes)[:, :, None] + (1 << (bits - 1)) * x.signed
+        if len(words) == 1 and bits > PIECE:
+            kind = "chain_comparators" if bits > SHORT * PIECE else "constant_comparators"
+            return (Part(kind, 1, constant_pieces(words[0], bits)),)
+        if self.rom(stage).kind == "rom_bram" or 2 * bits <= SHORT * PIECE:
+            return compared(words, bits, 0 if x.signed else bits - x.bits)
+        return (Part("chain_comparators", 1, {"luts": alike_chains(words, bits)}),)
 
     def _stored(self, rom: Part, words: Int64, *, by_lane: bool) -> Parts:
         """A stage's memories of words (lanes or 1, depth); all lanes read at one place unless `by_lane`."""

@@ -6,7 +6,6 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from intaglio.ir import Int64, TensorType
-from intaglio.ops.constant_comparisons import beyond, constant_pieces, parities, pieces
 from intaglio.ops.varying import Factors, addend_bits, count_bits, trailing_zeros, varying
 
 words = st.lists(st.lists(st.integers(-200, 200), min_size=3, max_size=3), min_size=1, max_size=6).map(
@@ -34,51 +33,6 @@ def test_varying_bits_are_those_that_some_word_has_otherwise(table: Int64) -> No
 def test_trailing_zeros(value: int, most: int) -> None:
     expected = next((k for k in range(most) if bit(value, k)), most)
     assert trailing_zeros(np.array([value]), most).tolist() == [expected]
-
-
-@given(st.lists(st.integers(0, 255), min_size=1, max_size=4), st.integers(1, 8), st.data())
-def test_pieces_take_bits_from_the_top_as_far_as_a_lut_has_inputs(
-    masks: list[int], bits: int, data: st.DataObject
-) -> None:
-    known = data.draw(st.integers(0, bits - 1))
-    for mask, found in zip(masks, pieces(np.array(masks), bits, known).tolist(), strict=True):
-        count, room = 1, 6
-        for place in reversed(range(bits)):
-            cost = bit(mask, place) + (place < bits - known)
-            if cost > room:
-                count, room = count + 1, 6
-            room -= cost
-        assert found == count
-    inputs = [bits + bin(mask & ((1 << bits) - 1)).count("1") for mask in masks]
-    assert beyond(np.array(masks), bits) == sum(max(0, n - 6) for n in inputs)
-
-
-@given(st.integers(7, 16), st.data())
-def test_pieces_of_constants_count_what_differs(bits: int, data: st.DataObject) -> None:
-    numbers = st.integers(0, (1 << bits) - 1)
-    rows = data.draw(st.lists(st.lists(numbers, min_size=4, max_size=4), min_size=1, max_size=3))
-    cuts = [(max(0, top - 6), top) for top in range(bits, 0, -6)]
-    luts, high, low, levels, more = 0, 0, 0, 0, 0
-    for row in rows:
-        parts = [{value >> a & ((1 << (b - a)) - 1) for value in row} for a, b in cuts]
-        luts += sum(2 * len(p) - (0 in p) - (((1 << (b - a)) - 1) in p) for p, (a, b) in zip(parts, cuts, strict=True))
-        high += len(parts[0])
-        low += len(parts[1]) * (cuts[1][1] > 1)
-        levels += len(set(row))
-        more += sum(max(0, bits - 6 - next((k for k in range(bits) if bit(v, k)), bits)) for v in set(row))
-    found = constant_pieces(np.array(rows, np.int64), bits)
-    expected = {"levels": levels, "high": high, "low": low, "beyond": more} if len(cuts) == 2 else {"luts": luts}
-    assert found == expected
-
-
-@given(st.integers(1, 300))
-def test_a_count_of_comparisons_is_an_xor_for_each_bit(levels: int) -> None:
-    luts = 0
-    for place in range(levels.bit_length()):
-        inputs = len(range((1 << place) - 1, levels, 1 << place))
-        while inputs > 1:  # a LUT takes six of them and leaves one
-            inputs, luts = max(1, inputs - 5), luts + 1
-    assert parities(levels) == luts
 
 
 @given(st.lists(st.integers(-15, 15), min_size=2, max_size=4), st.integers(1, 3))

@@ -8,6 +8,7 @@ from .addends import FULL_ADDER
 from .cases import FEATURES as CASES
 from .common import Features, Make, Sizes
 from .comparisons import constant_luts
+from .products import product_luts
 from .sums import compress, number
 
 
@@ -34,6 +35,10 @@ def _rows(s: Sizes) -> Features:
     rows, gated, added, bits, width = s["rows"], s["gated"], s["addend"] > 0, min(s["bits"], s["width"]), s["width"]
     if not rows:
         return {}
+    if gated == rows and not added:
+        found = product_luts(rows, s["negative"], s["bits"], s["signed"])
+        if found is not None:
+            return {"luts": found}
     if gated == rows <= 2 and not added:
         return {"luts": rows * bits}
     table = [number(s["bits"], width, at, signed=bool(s["signed"])) for at in range(rows)]
@@ -67,6 +72,7 @@ FEATURES: dict[str, Make] = {
     "handshake": lambda s: {"one": 1, "inputs": s["inputs"]},
     "adder": lambda s: {"bits": s["bits"]},
     "accumulator": lambda s: {"bits": s["bits"]},
+    "inversion": lambda s: {"bits": s["bits"]},
     "mask": lambda s: {"bits": s["bits"]},
     "mux": lambda s: {"cells": s["bits"] * max(1, ceil((s["inputs"] - 1) / 3)) if s["inputs"] > 1 else 0},
     "clip": _clip,

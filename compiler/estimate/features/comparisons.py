@@ -67,10 +67,6 @@ def _choice(s: Sizes) -> Features:
     return {"luts": luts + bits - s.get("fewer", 0) + along, "late": late}
 
 
-BEYOND_LUTS = 0.75
-"""LUTs of a comparison that is logic for each input beyond six, as SHORT_LUTS has it."""
-
-
 def constant_luts(bits: int) -> int:
     """Of a number with a constant."""
     if bits <= 2 * LUT_INPUTS:
@@ -79,13 +75,14 @@ def constant_luts(bits: int) -> int:
 
 
 def _constant_comparators(s: Sizes) -> Features:
-    """With several constants, no carry chains: what each size of them takes was measured."""
+    """Logic, no carry chains: what each size of them takes was measured."""
     return {"luts": sum(share * s[name] for name, share in LOGIC_SHARES.items())}
 
 
-LOGIC_SHARES = {"levels": 0.65, "high": 0.59, "low": 0.81, "beyond": 0.23}
-"""LUTs of comparisons of 8 to 12 bits with 1 to 31 constants: for each constant, each different upper piece, each
-different lower one, and each bit that a constant needs beyond a LUT's inputs; least squares over 64 synthesised ones.
+LOGIC_SHARES = {"levels": 0.38, "high": 0.61, "low": 0.76, "beyond": 0.24, "lanes": -0.31}
+"""LUTs of comparisons of 7 to 12 bits with 1 to 93 constants: for each constant, each different upper piece, each
+different lower one, and each bit that a constant needs beyond a LUT's inputs, less what melts into a lane's result;
+least squares over 26 synthesised ones.
 """
 
 
@@ -94,7 +91,7 @@ FEATURES: dict[str, Make] = {
     "choice": _choice,
     "constant_comparator": lambda s: {"luts": constant_luts(s["bits"])},
     "chain_comparators": lambda s: {"luts": s["luts"]},
-    "short_comparators": lambda s: {"luts": s["count"] + BEYOND_LUTS * s["beyond"]},
+    "short_comparators": lambda s: {"luts": s["luts"]},
     "constant_comparators": _constant_comparators,
     "parity": lambda s: {"luts": s["luts"]},
 }
