@@ -68,7 +68,7 @@ class Multiply(Pairwise, name="multiply"):
         if kernel.multiplier == "dsp" and sizes["a"] + sizes["b"] >= DSP_WIDTH:
             inside = a.bits + b.bits * (self.form(a, b) == EQUAL) + bits * (a.channels % kernel.simd == 0)
             return Part("dsp_multiplier", kernel.simd, sizes), Part("held_in_slices", kernel.simd, {"bits": inside})
-        short, long = sorted((a, b), key=lambda x: x.bits)
+        short, long = (a, b) if sizes["a"] < sizes["b"] else (b, a)
         sizes = {"bits": long.bits, "signed": int(long.signed), "rows": short.bits, "gated": short.bits}
         return (Part("rows", kernel.simd, {**sizes, "negative": int(short.signed), "addend": 0, "width": bits}),)
 

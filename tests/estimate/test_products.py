@@ -1,0 +1,42 @@
+"""Products of two numbers in registers: against counts of Yosys 0.70 for xc7 that are not in the table."""
+
+from __future__ import annotations
+
+import pytest
+from intaglio.estimate.features import features
+from intaglio.estimate.features.products import PRODUCTS, product_luts
+from intaglio.ir import IntType, Kernel, TensorType
+from intaglio.ops import Multiply
+
+LONG = {(0, 0): 172.5, (0, 1): 184.5, (1, 0): 166.5, (1, 1): 191.75}
+"""Of 8 and 12 bits: [is the shorter one signed, is the longer one]."""
+
+
+@pytest.mark.parametrize("signs", LONG)
+def test_between_measurements_a_bit_takes_as_many_more(signs: tuple[int, int]) -> None:
+    short, long = signs
+    assert product_luts(8, short, 12, long) == pytest.approx(LONG[signs], rel=0.06)
+    assert product_luts(12, long, 8, short) == product_luts(8, short, 12, long)
+
+
+def test_of_wide_factors_there_is_no_measurement() -> None:
+    assert product_luts(9, 0, 9, 0) is None
+    assert product_luts(1, 0, 7, 1) is None
+
+
+def test_longer_products_are_larger() -> None:
+    for counts in PRODUCTS.values():
+        for row in counts.values():
+            assert list(row) == sorted(row)
+
+
+LANES = {("i4", "i3"): 16, ("u2", "u2"): 5, ("u3", "i3"): 6, ("u3", "i4"): 10, ("i4", "u3"): 15, ("u1", "i5"): 5}
+"""LUTs of a lane: of two factors of as many bits with their signs, the second one has the rows."""
+
+
+@pytest.mark.parametrize("pair", LANES)
+def test_lanes_of_multiply(pair: tuple[str, str]) -> None:
+    kinds = [TensorType.integer((8,), kind.lo, kind.hi) for kind in map(IntType.parse, pair)]
+    (rows,) = Multiply().operators(Kernel(4, 4), *kinds)
+    assert rows.count == 4
+    assert features(rows) == {"rows.luts": LANES[pair]}
