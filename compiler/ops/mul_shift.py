@@ -161,7 +161,10 @@ class MulShift(Lanewise, name="mul_shift"):
         else:
             between = context["registers"] & {"halves", "product"}
             added = 0 if between else addend["bits"] if addend["masks"].any() else -1
-            parts, held = self._logic(factors.of_lanes(products), lowest[products], context, added, x)
+            several = factors.literal & (np.bitwise_count(addends) > 1)
+            parts, held = self._logic(
+                factors.of_lanes(products), lowest[products], several[products], context, added, x
+            )
             alone = addend["masks"] if between else addend["masks"][plain]
             held += kept * int((plain | products).sum())
         read = x.bits - (lowest - trailing_zeros(factors.ones, factors.bits)).clip(0, x.bits)[plain]
@@ -198,9 +201,9 @@ class MulShift(Lanewise, name="mul_shift"):
         )
 
     def _logic(
-        self, factors: Factors, lowest: Int64, context: dict[str, Any], added: int, x: TensorType
+        self, factors: Factors, lowest: Int64, several: Array, context: dict[str, Any], added: int, x: TensorType
     ) -> tuple[Parts, int]:
-        """Products of LUTs, and bits of registers in them."""
+        """Products of LUTs, and bits of registers in them. several: is a lane's addend a literal of several ones?"""
         low, held, registers, width = factors.bits // 2, 0, context["registers"], context["sum_bits"]
         if "product" in registers:
             held += int((np.minimum(factors.widths(x, factors.bits), width) - lowest).clip(min=0).sum())
@@ -211,6 +214,8 @@ class MulShift(Lanewise, name="mul_shift"):
         second = np.minimum(upper.widths(x, factors.bits - low - 1), width - low)
         held += int((first - np.minimum(lowest, low)).clip(min=0).sum() + second.sum())
         joined = np.where(first > 0, second if x.signed else np.minimum(second, x.bits), 0)
+        if "product" not in registers:  # a literal addend is one of three summands, from its lowest 1 to the top
+            joined = np.where(several, np.maximum(joined, width - lowest), joined)
         both = Part("adder", 1, {"bits": int(joined.sum())})
         return (*lower.parts(x, 0, width), *upper.parts(x, 0, width), both), held
 

@@ -6,7 +6,7 @@ And what is left of additions with such constants, as LUTs of six inputs build t
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +35,7 @@ class Factors:
     """Factors of lanes: the bits that are 1 in some word, and those that differ, as masks of `bits` bits (lanes,).
 
     vary: whether a lane's factor is one of several; of a half of its bits, too. signed: is the highest bit a sign?
+    literal: are they no words of a memory? Yosys takes copies of the sign off a literal, before it builds a product.
     """
 
     ones: Int64
@@ -42,20 +43,21 @@ class Factors:
     bits: int
     vary: npt.NDArray[np.bool_]
     signed: bool = True
+    literal: bool = False
 
     @staticmethod
     def of(split: Int64, bits: int) -> Factors:
         """split: (folds, lanes, 1)."""
         every = (1 << bits) - 1
         masks = varying(split)[:, 0] & every
-        return Factors(np.bitwise_or.reduce(split)[:, 0] & every, masks, bits, masks != 0)
+        return Factors(np.bitwise_or.reduce(split)[:, 0] & every, masks, bits, masks != 0, literal=len(split) == 1)
 
     def split(self, low: int) -> list[Factors]:
         """The lower so many bits and the others."""
         below = (1 << low) - 1
         return [
-            Factors(self.ones & below, self.masks & below, low, self.vary, signed=False),
-            Factors(self.ones >> low, self.masks >> low, self.bits - low, self.vary),
+            replace(self, ones=self.ones & below, masks=self.masks & below, bits=low, signed=False),
+            replace(self, ones=self.ones >> low, masks=self.masks >> low, bits=self.bits - low),
         ]
 
     @property
@@ -64,15 +66,29 @@ class Factors:
         return (self.masks == 0) & (np.bitwise_count(self.ones) == 1) & (self.ones >> (self.bits - 1) == 0)
 
     def of_lanes(self, which: npt.NDArray[np.bool_]) -> Factors:
-        return Factors(self.ones[which], self.masks[which], self.bits, self.vary[which], self.signed)
+        return replace(self, ones=self.ones[which], masks=self.masks[which], vary=self.vary[which])
+
+    @property
+    def negative(self) -> npt.NDArray[np.bool_]:
+        """Which lanes have a factor that is or may be negative."""
+        return (self.ones >> (self.bits - 1) & self.signed) > 0
+
+    @property
+    def needed(self) -> Int64:
+        """`ones`, of a negative literal with its sign only once."""
+        below = np.where(self.negative & self.literal, (1 << self.bits) - 1 - self.ones, 0)
+        shortest = np.frexp(below.astype(np.float64))[1].astype(np.int64) + 1
+        return np.where(self.negative & self.literal, self.ones & ((1 << shortest) - 1), self.ones)
 
     def widths(self, x: TensorType, most: int) -> Int64:
         """Bits of products with x that are not always 0; `most` more than x has where a memory holds the factor, as
         Yosys builds the product before it looks at what is in there.
         """
-        rows = np.bitwise_count(self.ones).astype(np.int64)
-        highest = np.frexp(self.ones.astype(np.float64))[1].astype(np.int64)
-        known = x.bits + highest - trailing_zeros(self.ones, self.bits) - (rows == 1)
+        rows = np.bitwise_count(self.needed).astype(np.int64)
+        reach = np.where(rows == 1, self.ones, self.needed)  # what only negates, Yosys has made something else before
+        highest = np.frexp(reach.astype(np.float64))[1].astype(np.int64)
+        known = x.bits + highest - trailing_zeros(self.ones, self.bits) - ((rows == 1) & ~self.negative)
+        known += self.literal & self.negative & (not x.signed)
         return np.where(self.vary, x.bits + most, np.where(rows == 0, 0, known))
 
     def parts(self, x: TensorType, addend: int, width: int) -> Parts:
@@ -80,9 +96,8 @@ class Factors:
 
         addend: the bits of what is added with the rows; 0 for nothing, -1 for a constant.
         """
-        rows, gates = np.bitwise_count(self.ones), np.bitwise_count(self.masks)
-        signs = (self.ones >> (self.bits - 1) & 1) * self.signed
-        kinds = Counter(zip(rows.tolist(), gates.tolist(), signs.tolist(), strict=True))
+        rows, gates = np.bitwise_count(self.needed), np.bitwise_count(self.masks)
+        kinds = Counter(zip(rows.tolist(), gates.tolist(), self.negative.astype(int).tolist(), strict=True))
         same = {"bits": x.bits, "signed": int(x.signed), "addend": addend, "width": width}
         return tuple(
             Part("rows", count, {"rows": number, "gated": gated, "negative": sign, **same})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from intaglio.estimate.features import features
 from intaglio.estimate.features.products import PRODUCTS, product_luts
 from intaglio.ir import IntType, Kernel, TensorType
 from intaglio.ops import Multiply
+from intaglio.ops.varying import Factors
 
 LONG = {(0, 0): 172.5, (0, 1): 184.5, (1, 0): 166.5, (1, 1): 191.75}
 """Of 8 and 12 bits: [is the shorter one signed, is the longer one]."""
@@ -40,3 +42,22 @@ def test_lanes_of_multiply(pair: tuple[str, str]) -> None:
     (rows,) = Multiply().operators(Kernel(4, 4), *kinds)
     assert rows.count == 4
     assert features(rows) == {"rows.luts": LANES[pair]}
+
+
+CONSTANT = {
+    "i8": {1: 0, -1: 0, -32: 0, 3: 14, 12: 14, 17: 13, -3: 15, -28: 15, 7: 18, 11: 21, -5: 20, -27: 25, -19: 32},
+    "i12": {5: 22, -7: 23, 14: 26, -22: 39, 15: 36, 31: 50},
+    "i16": {3: 30, 7: 34, -11: 55, 29: 61, 31: 74},
+    "u8": {10: 12, -14: 12, 25: 19, -5: 19},
+    "u1": {21: 0},
+}  # fmt: skip
+"""LUTs of products by literals of six bits: twos are shifts, copies of a sign are taken off, inverters melt."""
+
+
+@pytest.mark.parametrize("kind", CONSTANT)
+def test_products_by_literals(kind: str) -> None:
+    x = IntType.parse(kind)
+    for factor, count in CONSTANT[kind].items():
+        literal = Factors.of(np.array([[[factor]]]), 6)
+        (rows,) = literal.parts(TensorType.integer((1,), x.lo, x.hi), 0, x.bits + 6)
+        assert features(rows).get("rows.luts", 0) == pytest.approx(count, rel=0.22), factor

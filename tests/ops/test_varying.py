@@ -43,7 +43,9 @@ def test_products_are_as_wide_as_their_factors_reach(values: list[int], folds: i
     x = TensorType.integer((1,), -8, 7)
     parts = factors.parts(x, 0, 12)
     assert sum(p.count for p in parts) == len(values)
-    assert sorted(p["rows"] for p in parts for _ in range(p.count)) == sorted(bin(v & 31).count("1") for v in values)
+    bits = [5 if v >= 0 or folds > 1 else (-v - 1).bit_length() + 1 for v in values]  # a literal's, with one sign
+    ones = [bin(v & (1 << n) - 1).count("1") for v, n in zip(values, bits, strict=True)]
+    assert sorted(p["rows"] for p in parts for _ in range(p.count)) == sorted(ones)
     assert not any(p["gated"] for p in parts), "each lane has one factor"
     positive = [v for v in values if v > 0]
     widths = dict(zip(values, factors.widths(x, 5).tolist(), strict=True))

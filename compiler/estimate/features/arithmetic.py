@@ -8,7 +8,7 @@ from .addends import FULL_ADDER
 from .cases import FEATURES as CASES
 from .common import Features, Make, Sizes
 from .comparisons import constant_luts
-from .products import product_luts
+from .products import rows_alone
 from .sums import compress, number
 
 
@@ -35,19 +35,16 @@ def _rows(s: Sizes) -> Features:
     rows, gated, added, bits, width = s["rows"], s["gated"], s["addend"] > 0, min(s["bits"], s["width"]), s["width"]
     if not rows:
         return {}
-    if gated == rows and not added:
-        found = product_luts(rows, s["negative"], s["bits"], s["signed"])
-        if found is not None:
-            return {"luts": found}
-    if gated == rows <= 2 and not added:
-        return {"luts": rows * bits}
+    alone = None if added else rows_alone(rows, gated, bits, width, s["negative"], s["signed"])
+    if alone is not None:
+        return {"luts": alone}
     table = [number(s["bits"], width, at, signed=bool(s["signed"])) for at in range(rows)]
     if added:
         table.append(number(s["addend"], width))
     found = compress(table, width, s["negative"], rows - 1)
     full = found.first + found.full
-    if not gated:  # a sum of two has a third row: that of the sign, which is all ones
-        return {"luts": 2 * full + found.chain * (1 + (rows == 2 and not added)), "half": found.half}
+    if not gated:
+        return {"luts": 2 * full + found.chain, "half": found.half}
     if rows == 1:  # a sum of two; the chain takes the row from gates of its own
         return {"luts": bits + found.chain}
     last, levels, ungated = found.chain + found.last, len(table) - FULL_ADDER, rows - gated + added
