@@ -314,7 +314,8 @@ class Pool(Op):
         # of signed numbers, Yosys has what is held in front of the chain, and it takes LUTs of its own
         parts = [Part("adder", lanes, {"bits": bits * (1 + types[2].signed)})] if self.combine == "sum" else []
         late = buffer_style(plan.words, lanes * bits, kernel) == "bram"
-        parts += [Part("choice", lanes, {"bits": bits, "along": 0, "late": late})] if self.combine == "max" else []
+        choice = Part("choice", lanes, {"bits": bits, "along": 0, "late": late, "first": 1})
+        parts += [choice] if self.combine == "max" else []
         registers = 1 + (both(plan.rows.live, plan.columns.live) != "1")
         if plan.words > 1:
             address = width_of(plan.words)

@@ -28,6 +28,16 @@ def test_choices_take_a_lut_a_bit_more_and_short_comparisons_melt_into_them() ->
     assert [a for a in found if a > 10] == [b for b in LARGER if b > 10]
 
 
+HELD = {1: 1, 2: 2, 3: 4, 7: 13, 8: 14}
+"""The same, or `a` where `b` is nothing yet, per lane of a max_pool of eight."""
+
+
+def test_what_a_lut_takes_alone_it_does_not_with_a_bit_more() -> None:
+    for bits, count in HELD.items():
+        assert luts("choice", bits=bits, along=0, first=1) == pytest.approx(count, abs=1)
+    assert luts("choice", bits=3, along=0, first=1) == 1 + luts("choice", bits=3, along=0)
+
+
 ADD = {
     ("i12", "i9"): 21, ("i9", "i12"): 12, ("i8", "i8"): 16, ("u8", "u8"): 16,
     ("u4", "u8"): 8, ("u8", "u4"): 8, ("u8", "i8"): 16, ("i8", "u4"): 8,

@@ -58,11 +58,13 @@ def _choice(s: Sizes) -> Features:
     """The larger of two numbers, less bits that nobody wants, with bits to go along with it.
 
     late: one of them comes out of a block RAM, at the end of a cycle; Yosys then makes logic fast rather than small.
+    first: nothing is held yet, so that the other one is taken. Numbers that a LUT takes, it does not take with that.
     """
     bits, along = s["bits"], s["along"]
     short = SHORT_PLACES if along else SHORT_CHOICES
     logic = bits < len(short)
     luts = short[bits] if logic else comparator_luts(bits)
+    luts += 2 * bits == LUT_INPUTS and s.get("first", 0)
     late = s.get("late", 0) * (logic and bits >= LATE_BITS)
     return {"luts": luts + bits - s.get("fewer", 0) + along, "late": late}
 
