@@ -197,7 +197,10 @@ def _luts(x: TensorType, width: int, factors: _Table, addends: _Table, *, piped:
         rows = {"rows": x.bits, "gated": x.bits, "negative": int(x.signed), "bits": factors.bits, "signed": 1}
         parts = (Part("rows", len(masks), {**rows, "addend": addend, "width": width}),)
     if not piped:
-        return parts
+        steady = addends.bits - round(
+            count_bits(masks, addends.bits) / len(masks)
+        )  # bits that are the same in all words
+        return tuple(Part(part.kind, part.count, {**part.sizes, "steady": steady}) for part in parts)
     held = int(np.minimum(several.widths(x, factors.bits), width).sum())
     summed = Part("adder", 1, {"bits": addend_bits(masks, addends.bits, width)})
     return (*parts, Part("register", 1, {"bits": held}), summed)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from intaglio.estimate.features import features
-from intaglio.estimate.features.products import PRODUCTS, product_luts
-from intaglio.ir import IntType, Kernel, TensorType
+from intaglio.estimate.features.products import PRODUCTS, SUMS, product_luts
+from intaglio.ir import IntType, Kernel, Part, TensorType
 from intaglio.ops import Multiply
 from intaglio.ops.varying import Factors
 
@@ -27,7 +27,7 @@ def test_of_wide_factors_there_is_no_measurement() -> None:
 
 
 def test_longer_products_are_larger() -> None:
-    for counts in PRODUCTS.values():
+    for counts in (*PRODUCTS.values(), *SUMS.values()):
         for row in counts.values():
             assert list(row) == sorted(row)
 
@@ -42,6 +42,25 @@ def test_lanes_of_multiply(pair: tuple[str, str]) -> None:
     (rows,) = Multiply().operators(Kernel(4, 4), *kinds)
     assert rows.count == 4
     assert features(rows) == {"rows.luts": LANES[pair]}
+
+
+ADDED = {("u4", 6, 6): 50, ("u7", 8, 8): 134, ("u3", 6, 9): 37, ("i6", 4, 7): 56, ("u6", 4, 4): 51, ("i3", 3, 3): 22}
+"""LUTs of `x * factor + addend`, of registers, signed: (x, bits of the factor, of the addend)."""
+
+
+@pytest.mark.parametrize("sizes", ADDED)
+def test_a_product_and_a_number_are_one_sum(sizes: tuple[str, int, int]) -> None:
+    kind, bits, addend = sizes
+    x = IntType.parse(kind)
+    whole = product_luts(x.bits, int(x.signed), bits, 1, added=True)
+    assert whole == pytest.approx(ADDED[sizes], rel=0.04)
+    same = {"rows": x.bits, "gated": x.bits, "negative": int(x.signed), "bits": bits, "signed": 1, "addend": addend}
+    steady = [
+        features(Part("rows", 1, {**same, "width": x.bits + bits + 1, "steady": known}))["rows.luts"]
+        for known in range(addend + 1)
+    ]
+    assert (steady[0], steady[-1]) == (whole, product_luts(x.bits, int(x.signed), bits, 1))
+    assert steady == sorted(steady, reverse=True), "bits that are always the same take nothing"
 
 
 CONSTANT = {

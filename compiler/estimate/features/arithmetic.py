@@ -8,7 +8,7 @@ from .addends import FULL_ADDER
 from .cases import FEATURES as CASES
 from .common import Features, Make, Sizes
 from .comparisons import constant_luts
-from .products import rows_alone
+from .products import product_luts, rows_alone
 from .sums import compress, number
 
 
@@ -28,16 +28,19 @@ def _word_sum(s: Sizes) -> Features:
 
 
 def _rows(s: Sizes) -> Features:
-    """Multiples of a number by powers of two, added, and one more number: of `addend` bits, or -1: a constant.
+    """Multiples of a number by powers of two, added, and one more number: of `addend` bits, `steady` ones of which are
+    always the same; or -1: a constant.
 
     gated: how many of them are there or not, by a bit of a factor. negative: the last is complemented.
     """
     rows, gated, added, bits, width = s["rows"], s["gated"], s["addend"] > 0, min(s["bits"], s["width"]), s["width"]
     if not rows:
         return {}
-    alone = None if added else rows_alone(rows, gated, bits, width, s["negative"], s["signed"])
-    if alone is not None:
-        return {"luts": alone}
+    if not added or gated == rows:
+        alone = rows_alone(rows, gated, bits, width, s["negative"], s["signed"])
+        whole = product_luts(rows, s["negative"], bits, s["signed"], added=True) if added else alone
+        if alone is not None and whole is not None:
+            return {"luts": whole - (whole - alone) * (s.get("steady", 0) / s["addend"] if added else 0)}
     table = [number(s["bits"], width, at, signed=bool(s["signed"])) for at in range(rows)]
     if added:
         table.append(number(s["addend"], width))
