@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from intaglio.estimate.features import features
+from intaglio.estimate.features.known_digits import _gates, _kept
 from intaglio.ir import Kernel, Part, TensorType
 from intaglio.ops import Dense
-from intaglio.ops.multiply_accumulate.few_words import bit_states, known_sums
+from intaglio.ops.multiply_accumulate.few_words import SAMPLES, bit_states, known_sums
 
 PRODUCTS = {"terms": 3, "a": 4, "b": 3, "unsigned": 1, "width": 10}
-DIGITS = {**PRODUCTS, "booth": 1, "b": 4}
+DIGITS = {**PRODUCTS, "booth": 1, "b": 4, "product": 9}
 GATES = {"terms": 3, "bits": 1, "width": 3, "inputs": 2}
 
 
@@ -34,7 +35,9 @@ def test_products_with_0_are_nothing(sizes: dict[str, int]) -> None:
 @pytest.mark.parametrize("sizes", [PRODUCTS, DIGITS])
 def test_fewer_bits_that_vary_take_fewer_luts(sizes: dict[str, int]) -> None:
     ordinary = next(iter(features(Part("sum", 1, sizes)).values()))
-    found = [coded(sizes, [[2] * varying + [0] * (sizes["b"] - varying)] * 3) for varying in range(sizes["b"] + 1)]
+    found = [
+        coded(sizes, [[2, 3, 4, 5][:varying] + [0] * (sizes["b"] - varying)] * 3) for varying in range(sizes["b"] + 1)
+    ]
     assert found == sorted(found)
     assert found[-1] <= ordinary
 
@@ -44,11 +47,20 @@ def test_gates_that_share_their_other_input_have_room_for_more() -> None:
     assert coded(GATES, [[1]] * 3) <= coded(GATES, [[2]] * 3) <= ordinary
 
 
-def test_some_sums_stand_for_all() -> None:
-    part = Part("sum", 10, PRODUCTS)
-    found = list(known_sums(part, np.ones((10, 3, 3), np.int64)))
-    assert sum(piece.count for piece in found) == 10
-    assert len({piece["code"] for piece in found}) == 1
+def test_sums_of_the_same_weights_and_inputs_are_built_once() -> None:
+    part, states = Part("sum", 12, {**PRODUCTS, "terms": 2}), np.ones((6, 4, 3), np.int64)
+    assert [piece.count for piece in known_sums(part, states)] == [2]  # of six outputs, two sums each
+    assert [piece.count for piece in known_sums(part, states, side=3)] == [6]
+    states[0] = 2
+    assert sorted(piece.count for piece in known_sums(part, states)) == [2, 2]
+
+
+def test_of_many_different_sums_some_stand_for_all() -> None:
+    part = Part("sum", 64, {**PRODUCTS, "terms": 1})
+    states = np.stack(np.unravel_index(np.arange(64), (4, 4, 4)), axis=-1)[:, None]
+    found = list(known_sums(part, states))
+    assert len(found) == SAMPLES
+    assert sum(piece.count for piece in found) == 64
 
 
 def test_sums_of_registers_are_left_alone() -> None:
@@ -72,3 +84,33 @@ def test_a_memory_has_no_columns_for_bits_that_are_alike_in_all_weights() -> Non
     x = TensorType.integer((21,), 0, 7)
     (memory,) = (p for p in layer.parts(Kernel(1, 4, memory="bram", multiplier="lut"), x) if p.kind == "rom_bram")
     assert memory.sizes == {"depth": 240, "width": 4 + 3}
+
+
+def test_a_digit_of_three_equal_bits_takes_no_chain() -> None:
+    """Weights of three bits are two digits, which a chain adds; from -2 to 1 the upper one is always 0."""
+    sizes = {"terms": 2, "a": 8, "b": 3, "unsigned": 0, "booth": 1, "product": 11, "width": 12}
+    both, lower = [[2, 3, 2]] * 2, [[2, 3, 3]] * 2
+    assert _chains(both) == (11, 11)
+    assert _chains(lower) == (0, 0)
+    assert coded(sizes, lower) < coded(sizes, both)
+
+
+def _chains(states: list[list[int]]) -> tuple[int, ...]:
+    """Where the chain of each product ends, if it takes one: of digits that are not 0."""
+    weight = np.array(states)
+    live = _gates(weight, 8, 0, 11).live.all(axis=1)
+    return tuple(end * alive for row, alive in zip(states, live, strict=True) for end in _kept(tuple(row), 8, 0, 11))
+
+
+def test_functions_that_are_there_already_take_no_chain() -> None:
+    """x of one bit times 0, 1 or 2: the digits never overlap. Yosys leaves no CARRY4 of such a product."""
+    assert _kept((0, 2, 0, 1, 1), 1, 1, 7) == (0, 0)
+    assert _kept((2, 3, 4, 5, 6), 1, 1, 7)[0] > 0
+
+
+@pytest.mark.parametrize(("bias", "bits"), [([3, 3, 3, 3], 0), ([0, 0, 5, 1], 3), ([0, 0, -1, 0], 5)])
+def test_a_chain_takes_no_lut_to_add_a_bit_of_a_start_that_is_constant(bias: list[int], bits: int) -> None:
+    """Two outputs side by side, two turns: bits in which the starts of the turns differ."""
+    layer = Dense(np.arange(8).reshape(4, 2) % 3 - 1, np.array(bias))
+    parts = layer.parts(Kernel(2, 2, multiplier="lut"), TensorType.integer((2,), 0, 15))
+    assert [part["bits"] for part in parts if part.kind == "adder"] == [bits]

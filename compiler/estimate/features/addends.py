@@ -64,7 +64,9 @@ def luts(inputs: Inputs, alike: Inputs, shared: Masks | None = None) -> int:
         shared = np.concatenate([_with_carries(masks, adds), shared[whole:]])
         alike = np.concatenate([np.stack([ends, np.minimum(ends + 1, len(column))], axis=1).ravel(), alike[whole:]])
     end = alike.max(initial=0)
-    return found + _chain((inputs + np.bitwise_count(shared))[:, :end])
+    if len(inputs) < 2:
+        return int(found + np.count_nonzero((inputs + np.bitwise_count(shared))[:, :end] > 1))
+    return int(found + chain_cost(inputs, shared)[:end].sum())
 
 
 def _with_carries(sums: Any, adds: npt.NDArray[np.bool_]) -> Any:
@@ -74,14 +76,17 @@ def _with_carries(sums: Any, adds: npt.NDArray[np.bool_]) -> Any:
     return np.stack([sums, carries], axis=1).reshape(-1, sums.shape[1])
 
 
-def _chain(inputs: Inputs) -> int:
-    """The last two rows: a bit of a carry chain takes one of two bits from outside, and a LUT with what differs."""
-    if len(inputs) < 2:
-        return int(np.count_nonzero(inputs > 1))
+def chain_cost(own: Inputs, shared: Masks) -> Inputs:
+    """(2, ..., columns): two rows, of each bit the inputs of its own and those that others may have. LUTs, by column:
+    a bit of a carry chain takes one of two bits from outside, and a LUT with what differs.
+    """
+    inputs = own + np.bitwise_count(shared)
     low, high = inputs.min(axis=0), inputs.max(axis=0)
+    both = own.sum(axis=0) + np.bitwise_count(shared[0] | shared[1])
     made, full = inputs > 1, inputs == LUT_INPUTS  # a LUT for the bit that the chain takes, another if both do not fit
     apart = np.minimum(1 * made[0] + full[1], 1 * made[1] + full[0])
-    return int(np.where(low > 0, 1 + apart, high > 1).sum())
+    apart = np.where(both <= LUT_INPUTS, made.all(axis=0), apart)
+    return np.asarray(np.where(low > 0, 1 + apart, high > 1))
 
 
 class Cells(NamedTuple):
@@ -168,11 +173,11 @@ MASK_BITS, FULL_ADDER = 32, 3
 
 
 def chained(terms: int, weight: int) -> bool:
-    """Are the digits of a product added one by one, in carry chains? Two are; and where they may fill the bits of a
-    product, Yosys does not see that their sum cannot overflow.
+    """Are the digits of a product added one by one, in carry chains? Two are where there is no other product; and where
+    they may fill the bits of a product, Yosys does not see that their sum cannot overflow, and adds products apart.
     """
     digits = (weight + 1) // 2
-    return terms == 1 and digits > 1 and (digits == PAIR or weight % 2 == 1)
+    return digits > 1 and (weight % 2 == 1 or (terms == 1 and digits == PAIR))
 
 
 PAIR = 2
@@ -191,7 +196,8 @@ def sum_of(s: Sizes) -> Features:
     terms, width = s["terms"], s["width"]
     if "booth" in s:
         if chained(terms, s["b"]):
-            return {"chained": chain_luts(s["a"], s["b"], s["unsigned"])}
+            found = {"chained": terms * chain_luts(s["a"], s["b"], s["unsigned"])}
+            return found | ({"registered": of_numbers(terms, s["product"], width).luts} if terms > 1 else {})
         return {"digits": of_digits(terms, s["a"], s["b"], s["unsigned"], width)}
     inputs = s.get("inputs", REGISTER)
     cells = (

@@ -133,6 +133,12 @@ class Datapath:
         wanted = signed_holding(int(self.start.min(initial=0)), int(self.start.max(initial=0))).bits
         return max(2, min(wanted, self.layer.out.bits))
 
+    @property
+    def added_bits(self) -> int:
+        """Bits in which a sum of products and its start are added, where sums take one step; of all outputs."""
+        bits = min(max(self.sum_bits, self.bias_bits), self.layer.out.bits)
+        return added_bits(self.form, self.layer, self.kernel.pe, bits)
+
     @cached_property
     def _spare(self) -> _Spare:
         flagged = self.form.flags_spare or self.form.word(self.layer).bits == 1
@@ -279,7 +285,7 @@ class Datapath:
                 parts = form.summed(self, pe * sums, terms, width)
                 if known is not None:
                     chosen, done = known[:, done : done + sums * terms], done + sums * terms
-                    parts = tuple(piece for part in parts for piece in known_sums(part, chosen))
+                    parts = tuple(piece for part in parts for piece in known_sums(part, chosen, self.side))
                 yield from parts
             elif terms > 1:
                 bits = form.live_term_bits(layer)
@@ -304,12 +310,28 @@ def _start(form: Form, layer: MacLayer) -> Int64:
     return layer.bias + form.constants(layer)
 
 
-@lru_cache(maxsize=1024)
-def starts(form: Form, layer: MacLayer, pe: int, bits: int) -> dict[str, int]:
-    """The memory of what sums start from, at each turn; behind the last one there are zeros."""
+def _start_words(form: Form, layer: MacLayer, pe: int) -> Int64:
+    """What sums start from, (turns, pe); behind the last turn there are zeros."""
     start = _start(form, layer)
     words = np.zeros((1 << width_of(folds(len(start), pe)), pe), np.int64)
     words.reshape(-1)[: len(start)] = start
+    return words
+
+
+@lru_cache(maxsize=1024)
+def added_bits(form: Form, layer: MacLayer, pe: int, bits: int) -> int:
+    """Of the starts of all outputs side by side, as numbers of so many bits, those that are not the same at all turns:
+    a carry chain takes no LUT to add a constant bit.
+    """
+    words = _start_words(form, layer, pe)
+    varies = np.bitwise_or.reduce(words ^ words[0], axis=0) & ((1 << bits) - 1)
+    return int(np.bitwise_count(varies).sum())
+
+
+@lru_cache(maxsize=1024)
+def starts(form: Form, layer: MacLayer, pe: int, bits: int) -> dict[str, int]:
+    """The memory of what sums start from, at each turn."""
+    words = _start_words(form, layer, pe)
     varied = different_parts(words, bits) if (words != words[0]).any() else {"columns": 0}
     return {"depth": len(words), "width": pe * bits} | varied
 

@@ -13,8 +13,10 @@ from ..contents import FIRST_COLUMN, STATE_BITS
 VERY_FEW_WORDS = 4
 """Of so many, a bit is often constant, and multipliers are not all alike."""
 
-SAMPLES = 2
-"""Sums that stand for all of a kind."""
+SAMPLES, LEAST_SAMPLES, SAMPLED_BITS = 16, 2, 1024
+"""Different sums of a kind that are looked at, and about how many bits of weights in all: of more, so many stand for
+all.
+"""
 
 
 def bit_states(codes: Int64, bits: int) -> Int64:
@@ -26,15 +28,23 @@ def bit_states(codes: Int64, bits: int) -> Int64:
     return np.asarray(np.where(column == 0, 0, np.where(column == every, 1, column + FIRST_COLUMN - 1)), np.int64)
 
 
-def known_sums(part: Part, states: Int64) -> Iterator[Part]:
-    """Such sums, each with the bits of the weights of some of them. states: (sums, terms, bits)."""
+def known_sums(part: Part, states: Int64, side: int = 1) -> Iterator[Part]:
+    """Such sums, with the bits of their weights; those of the same weights and inputs are built once.
+
+    states: (outputs, terms, bits), the terms of all sums of an output. side: so many groups of outputs have inputs of
+    their own.
+    """
     if part.kind != "sum" or ("a" not in part.sizes and "inputs" not in part.sizes):
         yield part  # of numbers that are in registers, or that no weight is part of
         return
-    pieces = states.reshape(part.count, part["terms"], -1)
-    for those in np.array_split(np.arange(part.count), min(part.count, SAMPLES)):
-        code = _packed(pieces[those[len(those) // 2]].ravel())
-        yield replace(part, count=len(those), sizes=part.sizes | {"code": code})
+    outputs, sums = len(states), part.count // len(states)
+    place = np.arange(outputs)[:, None] // (outputs // side) * sums + np.arange(sums)  # of the inputs
+    pieces = np.column_stack([place.ravel(), states.reshape(outputs * sums, -1)])
+    content, count = np.unique(np.unique(pieces, axis=0)[:, 1:], axis=0, return_counts=True)
+    most = min(SAMPLES, max(LEAST_SAMPLES, SAMPLED_BITS // content.shape[1]), len(content))
+    for those in np.array_split(np.arange(len(content)), most):
+        code = _packed(content[those[len(those) // 2]])
+        yield replace(part, count=int(count[those].sum()), sizes=part.sizes | {"code": code})
 
 
 def _packed(states: Int64) -> int:

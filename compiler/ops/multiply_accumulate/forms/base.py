@@ -123,5 +123,4 @@ class Form:
         layer, pe = datapath.layer, datapath.kernel.pe
         if datapath.beats > 1:
             return (Part("accumulator", pe, {"bits": layer.out.bits}),)
-        bits = min(max(datapath.sum_bits, datapath.bias_bits), layer.out.bits)
-        return (Part("sum", pe, {"terms": 2, "bits": bits, "width": layer.out.bits}),)
+        return (Part("adder", 1, {"bits": datapath.added_bits}),)

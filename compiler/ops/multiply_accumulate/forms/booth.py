@@ -67,21 +67,12 @@ class Booth(Form):
         }
 
     def summed(self, datapath: Datapath, sums: int, terms: int, width: int) -> Parts:
-        """Where a product's digits may fill its bits, Yosys does not see that their sum cannot overflow, and adds
-        products apart from digits.
-        """
         layer = datapath.layer
         if layer.all_ones:
             return (Part("sum", sums, {"terms": terms, "bits": layer.operand_bits, "width": width, "inputs": 2}),)
-        number, product = digit_count(layer), self.term_bits(layer)
         unsigned = int(layer.operand_bits > layer.x.bits)
         digit = {"booth": 1, "a": layer.x.bits, "b": layer.weight_bits, "unsigned": unsigned}
-        if terms == 1 or number == 1 or layer.weight_bits % 2 == 0:
-            return (Part("sum", sums, {"terms": terms, "width": width, **digit}),)
-        return (
-            Part("sum", sums * terms, {"terms": 1, "width": product, **digit}),
-            Part("sum", sums, {"terms": terms, "bits": product, "width": width}),
-        )
+        return (Part("sum", sums, {"terms": terms, "width": width, "product": self.term_bits(layer), **digit}),)
 
 
 WIDEST = 6
