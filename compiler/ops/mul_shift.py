@@ -153,7 +153,8 @@ class MulShift(Lanewise, name="mul_shift"):
         addends = np.bitwise_or.reduce(split_by_lane(self.addend[:, None], kernel.pe))[:, 0]
         lowest = trailing_zeros(addends, self.shift)
         plain, products = factors.plain, (factors.ones != 0) & ~factors.plain
-        slices = kernel.multiplier == "dsp" and x.bits + factor["bits"] >= DSP_WIDTH
+        product_bits = min(x.bits + factor["bits"], context["sum_bits"])  # Yosys drops what no sum reads
+        slices = kernel.multiplier == "dsp" and product_bits >= DSP_WIDTH
         if slices:
             parts = self._slices(context, x, int(products.sum()))
             alone = addend["masks"][plain]  # addends of sums that are carry chains of their own

@@ -65,7 +65,7 @@ class Multiply(Pairwise, name="multiply"):
         """Slices have the registers of operands inside, and those of results where no lane is blanked."""
         bits = self.infer(a, b).bits
         sizes = {"a": _signed_bits(a), "b": _signed_bits(b)}
-        if kernel.multiplier == "dsp" and sizes["a"] + sizes["b"] >= DSP_WIDTH:
+        if kernel.multiplier == "dsp" and min(sizes["a"] + sizes["b"], bits) >= DSP_WIDTH:  # of what is read
             inside = a.bits + b.bits * (self.form(a, b) == EQUAL) + bits * (a.channels % kernel.simd == 0)
             return Part("dsp_multiplier", kernel.simd, sizes), Part("held_in_slices", kernel.simd, {"bits": inside})
         short, long = (a, b) if sizes["a"] < sizes["b"] else (b, a)

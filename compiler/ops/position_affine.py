@@ -180,7 +180,7 @@ class PositionAffine(Lanewise, name="position_affine"):
             if address != FOLD:
                 parts.append(counter(depth))
         piped = "product" in self.registers(kernel, path)
-        if kernel.multiplier == "dsp" and _operand_bits(x) + factors.bits >= DSP_WIDTH:
+        if kernel.multiplier == "dsp" and min(_operand_bits(x) + factors.bits, width) >= DSP_WIDTH:  # of what is read
             held = 0 if any(part.kind == "rom_bram" for part in parts) else addends.alone
             every = _slices(x, width, factors.spread(lanes), addends.spread(lanes), held, spare=context["spare"] > 0)
         else:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from intaglio.estimate.features import features
+from intaglio.estimate.features import features, fixed
 from intaglio.estimate.features.products import PRODUCTS, SUMS, product_luts
 from intaglio.ir import IntType, Kernel, Part, TensorType
-from intaglio.ops import Multiply
+from intaglio.ops import MulShift, Multiply
 from intaglio.ops.varying import Factors
 
 LONG = {(0, 0): 172.5, (0, 1): 184.5, (1, 0): 166.5, (1, 1): 191.75}
@@ -80,3 +80,20 @@ def test_products_by_literals(kind: str) -> None:
         literal = Factors.of(np.array([[[factor]]]), 6)
         (rows,) = literal.parts(TensorType.integer((1,), x.lo, x.hi), 0, x.bits + 6)
         assert features(rows).get("rows.luts", 0) == pytest.approx(count, rel=0.22), factor
+
+
+SLICES = {("u4", "i4"): 0, ("u4", "u4"): 0, ("i5", "i4"): 4, ("u5", "u4"): 4, ("u3", "i5"): 0, ("u3", "i6"): 4}
+"""Of four lanes that may use them: a product of which nine bits are read is the smallest that does."""
+
+
+@pytest.mark.parametrize("pair", SLICES)
+def test_slices_take_products_of_which_enough_is_read(pair: tuple[str, str]) -> None:
+    kinds = [TensorType.integer((8,), kind.lo, kind.hi) for kind in map(IntType.parse, pair)]
+    parts = Multiply().operators(Kernel(4, 4, multiplier="dsp"), *kinds)
+    assert sum(fixed(part).dsp * part.count for part in parts) == SLICES[pair]
+
+
+def test_slices_take_no_product_of_which_the_sum_reads_eight_bits() -> None:
+    kind = TensorType.integer((4, 18), -16, 15)
+    op = MulShift(np.resize([4, 5, 6, 7], 18), np.resize([1, -1, 0], 18), 1, 0, 63)
+    assert not any(fixed(part).dsp for part in op.parts(Kernel(9, 9, multiplier="dsp"), kind))
