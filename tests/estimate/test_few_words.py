@@ -8,7 +8,7 @@ from intaglio.estimate.features import features
 from intaglio.estimate.features.known_digits import _gates, _kept
 from intaglio.ir import Kernel, Part, TensorType
 from intaglio.ops import Dense
-from intaglio.ops.multiply_accumulate.few_words import SAMPLES, bit_states, known_sums
+from intaglio.ops.multiply_accumulate.few_words import SAMPLES, bit_states, different_gates, known_sums
 
 PRODUCTS = {"terms": 3, "a": 4, "b": 3, "unsigned": 1, "width": 10}
 DIGITS = {**PRODUCTS, "booth": 1, "b": 4, "product": 9}
@@ -61,6 +61,13 @@ def test_of_many_different_sums_some_stand_for_all() -> None:
     found = list(known_sums(part, states))
     assert len(found) == SAMPLES
     assert sum(piece.count for piece in found) == 64
+
+
+def test_products_of_one_bit_that_are_alike_have_one_register() -> None:
+    """Three outputs of two terms, weights of two bits."""
+    states = np.array([[[2, 0], [3, 1]], [[2, 3], [3, 3]], [[0, 1], [2, 3]]])
+    assert different_gates(states, 1) == 2 + 2
+    assert different_gates(states, 3) == (1 + 1) + (2 + 1) + (0 + 2)
 
 
 def test_sums_of_registers_are_left_alone() -> None:

@@ -269,7 +269,7 @@ class Datapath:
         others = kernel.pe * kernel.simd - full
         return self.word_width - full * (bits - varying) - others * (bits - with_zeros)
 
-    def _known_bits(self) -> Int64 | None:
+    def known_bits(self) -> Int64 | None:
         """Of very few words, what each bit of the weights (pe, simd) is."""
         if not 1 < self.depth <= VERY_FEW_WORDS or self.layer.weight.size > MOST_WEIGHTS:
             return None
@@ -278,7 +278,7 @@ class Datapath:
     def _sums(self) -> Iterator[Part]:
         """Products and adder trees, from register to register."""
         layer, form, pe = self.layer, self.form, self.kernel.pe
-        known, done = self._known_bits(), 0
+        known, done = self.known_bits(), 0
         for sums, terms, bottom, top in segments(self.kernel.simd, self.kernel.stages):
             if bottom == 0:
                 width = min(form.term_bits(layer) + top, layer.out.bits)

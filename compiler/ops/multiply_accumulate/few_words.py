@@ -47,6 +47,15 @@ def known_sums(part: Part, states: Int64, side: int = 1) -> Iterator[Part]:
         yield replace(part, count=int(count[those].sum()), sizes=part.sizes | {"code": code})
 
 
+def different_gates(states: Int64, side: int) -> int:
+    """How many different products of one bit of a weight (outputs, terms, bits) and an input of one bit there are; with
+    a constant 1 it is the input, which has a register anyway.
+    """
+    groups = states.reshape(side, -1, *states.shape[1:])
+    inputs = groups.transpose(0, 2, 1, 3).reshape(side * states.shape[1], -1)
+    return sum(len(np.unique(row[row >= FIRST_COLUMN])) for row in inputs)
+
+
 def _packed(states: Int64) -> int:
     """In one number, STATE_BITS for each."""
     padded = np.pad(states, (0, len(states) % 2)).astype(np.uint8)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ....ir import Int64, Part, Parts
+from ..few_words import different_gates
 from ..layer import MacLayer
 from ..trees import segments, tree_registers
 from .base import DSP_WIDTH, Form, Word
@@ -119,7 +120,10 @@ class PackedDsp(Form):
         """The products, and the sums of the values."""
         layer, kernel, side = datapath.layer, datapath.kernel, datapath.side
         whole, rest = divmod(kernel.pe, self.pack)
-        parts = [*self._products(layer, whole * kernel.simd, self.pack), *self._products(layer, kernel.simd, rest)]
+        if layer.x.bits == 1 and (known := datapath.known_bits()) is not None:
+            parts = self._gates(different_gates(known, side))
+        else:
+            parts = [*self._products(layer, whole * kernel.simd, self.pack), *self._products(layer, kernel.simd, rest)]
         parts.append(Part("register", 1, {"bits": kernel.simd * layer.x.bits * side}))
         for row in tree_registers(kernel.simd, layer.x.bits, kernel.stages):
             parts += [Part("register", side * count, {"bits": bits}) for count, bits in row]
@@ -128,6 +132,11 @@ class PackedDsp(Form):
                 sizes = {"terms": terms, "bits": layer.x.bits + bottom, "width": layer.x.bits + top, "signed": 0}
                 parts.append(Part("sum", side * sums, sizes))
         return tuple(parts)
+
+    def _gates(self, count: int) -> list[Part]:
+        """So many products of one bit, with their registers."""
+        gate = Part("sum", count, {"terms": 1, "a": 1, "b": 1, "unsigned": 2, "width": 1})
+        return [gate, Part("register", count, {"bits": 1})]
 
     def _products(self, layer: MacLayer, count: int, fields: int) -> Parts:
         """So many times the products of one input and so many weights, with their register."""
