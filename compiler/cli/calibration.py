@@ -132,12 +132,33 @@ def _print_errors(found: dict[str, Any]) -> None:
     print_rows(rows, console())
     equal = ", ".join(f"{name} {count}" for name, count in found["equal"].items())
     ranks = found["spearman"]
-    classes = sorted((r["lut"], name) for name, r in ranks.items() if name != "all" and r["lut"] is not None)
-    lowest = f"; lowest {classes[0][0]} ({classes[0][1]})" if classes else ""
     console().print(f"equal: {equal}")
-    console().print(f"rank correlation (Spearman) in LUT: {ranks['all']['lut']}{lowest}")
+    console().print(f"rank correlation (Spearman) in LUT: {ranks['all']['lut']}{_ranks_by_class(ranks)}")
     for name, why in found["failed"].items():
         err.print(f"not measured: {name}: {why}", markup=False)
+
+
+def _ranks_by_class(ranks: dict[str, Any]) -> str:
+    """Of the operators, how many classes of size are ranked well, and the lowest."""
+    from ..flow.judge import CLASSES
+
+    lines = []
+    cuts = {"all sizes": CLASSES[:1], "two classes": CLASSES[1:3], "three classes": CLASSES[3:]}
+    for name, cut in cuts.items():
+        ends = tuple(f", {low} to {high} LUT" for low, high in cut)
+        found = {k: r for k, r in ranks.items() if k.endswith(ends) and r["lut"] is not None}
+        if found:
+            lowest = min(found, key=lambda k: found[k]["lut"])
+            well, goal = (sum(r[key] >= WELL for r in found.values()) for key in ("lut", "lut_at_goal"))
+            lines.append(
+                f"\n  within an operator, {name}: {WELL} or more in {well} of {len(found)}, {goal} with the errors "
+                f"asked for; lowest {lowest} ({found[lowest]['lut']})"
+            )
+    return "".join(lines)
+
+
+WELL = 0.95
+"""A rank correlation within an operator that estimates ought to have."""
 
 
 def _print_reports(found: dict[str, Any]) -> None:
