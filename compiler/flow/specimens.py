@@ -148,6 +148,12 @@ def _fifo(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ..
     return Fifo(width, depth), f"{depth} x {width}", (("WIDTH", width), ("DEPTH", depth))
 
 
+def _deep_fifo(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
+    """Of block RAMs that may well lie one above the other."""
+    width, depth = sized(rng, 20, 120), sized(rng, 1025, 5000)
+    return Fifo(width, depth), f"{depth} x {width}", (("WIDTH", width), ("DEPTH", depth))
+
+
 def _width(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], ...]]:
     x = tensor(rng, (3, sized(rng, 16, 128)))
     narrow = sized(rng, 1, x.channels // 2)
@@ -168,9 +174,16 @@ def _frame(rng: np.random.Generator) -> tuple[Any, str, tuple[tuple[str, int], .
     return Frame(beats), f"{beats} beats", (("BEATS", beats),)
 
 
-_LINKS = {"fifo": _fifo, "width": _width, "fork": _fork, "frame": _frame}
+_LINKS = {"fifo": _fifo, "deep_fifo": _deep_fifo, "width": _width, "fork": _fork, "frame": _frame}
 
-COUNTS = {**{kind: count for kind, (count, _) in DRAWS.items()}, "fifo": 40, "width": 30, "fork": 8, "frame": 8}
+COUNTS = {
+    **{kind: count for kind, (count, _) in DRAWS.items()},
+    "fifo": 44,
+    "deep_fifo": 16,
+    "width": 36,
+    "fork": 8,
+    "frame": 8,
+}
 """How many of each kind are measured."""
 assert ops is not None  # importing it registers the operators
 

@@ -35,6 +35,7 @@ from .hardware import (
 )
 from .lanewise import Lanewise, lane_layout, lane_params, lane_parts
 from .multiply_accumulate import DSP_PRODUCT_BITS
+from .multiply_accumulate.few_words import VERY_FEW_WORDS, bit_states, known_sums
 from .multiply_accumulate.forms.base import DSP_WIDTH
 from .timing import DSP_NS, Path, adder_ns, multiplier_ns
 from .varying import Factors, addend_bits, count_bits, trailing_zeros, varying
@@ -191,18 +192,21 @@ class PositionAffine(Lanewise, name="position_affine"):
 def _luts(x: TensorType, width: int, factors: _Table, addends: _Table, *, piped: bool) -> Parts:
     """Products and sums of lanes. The rows of a product are those of its shorter factor."""
     masks, several = varying(addends.values), Factors.of(factors.values[:, :, None], factors.bits)
+    summed = Part("adder", 1, {"bits": addend_bits(masks, addends.bits, width)})
+    held = int(np.minimum(several.widths(x, factors.bits), width).sum()) if piped else 0
+    if 1 < len(factors.values) <= VERY_FEW_WORDS and not is_bipolar(x):
+        sizes = {"terms": 1, "a": x.bits, "b": factors.bits, "unsigned": int(not x.signed), "width": width}
+        products = Part("sum", len(masks), sizes)
+        states = bit_states(factors.values & ((1 << factors.bits) - 1), factors.bits)[:, None]
+        return (*known_sums(products, states), Part("register", 1, {"bits": held}), summed)
     addend = 0 if piped else addends.bits if masks.any() else -1
     parts = several.parts(x, addend, width)
     if factors.address and _operand_bits(x) < factors.bits:
         rows = {"rows": x.bits, "gated": x.bits, "negative": int(x.signed), "bits": factors.bits, "signed": 1}
         parts = (Part("rows", len(masks), {**rows, "addend": addend, "width": width}),)
     if not piped:
-        steady = addends.bits - round(
-            count_bits(masks, addends.bits) / len(masks)
-        )  # bits that are the same in all words
+        steady = addends.bits - round(count_bits(masks, addends.bits) / len(masks))  # the same in all words
         return tuple(Part(part.kind, part.count, {**part.sizes, "steady": steady}) for part in parts)
-    held = int(np.minimum(several.widths(x, factors.bits), width).sum())
-    summed = Part("adder", 1, {"bits": addend_bits(masks, addends.bits, width)})
     return (*parts, Part("register", 1, {"bits": held}), summed)
 
 

@@ -80,8 +80,9 @@ def _rom_block(s: Sizes) -> Features:
 
 
 def _ram_block(s: Sizes) -> Features:
+    """What chooses between rows takes one of them into the LUT behind it."""
     rows = block_ram(s["depth"], s["width"], written=True).rows
-    return _choice(s["width"], rows) | {"place": (rows - 1).bit_length(), "rows": rows if rows > 1 else 0}
+    return {"choices": s["width"] * ceil((rows - 1) / 4), "place": (rows - 1).bit_length()}
 
 
 def _shift_line(s: Sizes) -> Features:

@@ -13,4 +13,4 @@ def _adders(rng: np.random.Generator, index: int) -> Draw:
     return draw(rng, index, "da4ml" if index % 6 == 4 else "adders", 0.17)
 
 
-DRAWS: dict[str, tuple[int, Drawer]] = {"adders": (30, _adders)}
+DRAWS: dict[str, tuple[int, Drawer]] = {"adders": (33, _adders)}

@@ -10,7 +10,7 @@ from ...errors import IntaglioError
 from ...ir import IntType, Kernel, Op, TensorType
 from .common import Draw, Drawer, between, make, sized, tensor, weights
 
-CONVOLUTIONS = 90
+CONVOLUTIONS = 100
 
 FORMS = (
     "rows", "pointwise", "depthwise", "rows", "window", "signal", "rows", "grouped", "sparse", "xnor",

@@ -146,4 +146,4 @@ def _blocks_left(rng: np.random.Generator, sizes: _Sizes) -> np.ndarray:
     return left.repeat(sizes.pe, axis=0).repeat(sizes.simd, axis=1)
 
 
-DRAWS: dict[str, tuple[int, Drawer]] = {"dense": (130, _dense)}
+DRAWS: dict[str, tuple[int, Drawer]] = {"dense": (142, _dense)}

@@ -95,10 +95,10 @@ def _concat(rng: np.random.Generator, index: int) -> Draw:
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
     "flatten": (6, _flatten),
-    "pad": (8, _pad),
-    "slice": (8, _slice),
-    "upsample": (12, _scaled("upsample")),
-    "zero_stuff": (6, _scaled("zero_stuff")),
-    "gather": (24, _gather),
-    "concat": (15, _concat),
+    "pad": (14, _pad),
+    "slice": (12, _slice),
+    "upsample": (18, _scaled("upsample")),
+    "zero_stuff": (10, _scaled("zero_stuff")),
+    "gather": (32, _gather),
+    "concat": (20, _concat),
 }

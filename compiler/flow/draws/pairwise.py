@@ -45,9 +45,9 @@ def _multiply(rng: np.random.Generator, index: int) -> Draw:
 
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
-    "add": (14, _pairwise("add", 1.3)),
-    "subtract": (14, _pairwise("subtract", 1.3)),
-    "multiply": (25, _multiply),
-    "maximum": (28, _pairwise("maximum", 2.2)),
-    "minimum": (20, _pairwise("minimum", 2.2)),
+    "add": (18, _pairwise("add", 1.3)),
+    "subtract": (18, _pairwise("subtract", 1.3)),
+    "multiply": (40, _multiply),
+    "maximum": (31, _pairwise("maximum", 2.2)),
+    "minimum": (28, _pairwise("minimum", 2.2)),
 }

@@ -61,9 +61,9 @@ def _softmax(rng: np.random.Generator, index: int) -> Draw:
 
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
-    "max_pool": (25, _pool("max_pool")),
-    "sum_pool": (25, _pool("sum_pool")),
-    "argmax": (20, _argmax),
-    "top_k": (20, _top_k),
-    "softmax": (20, _softmax),
+    "max_pool": (37, _pool("max_pool")),
+    "sum_pool": (37, _pool("sum_pool")),
+    "argmax": (30, _argmax),
+    "top_k": (30, _top_k),
+    "softmax": (30, _softmax),
 }

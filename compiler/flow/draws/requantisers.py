@@ -118,7 +118,7 @@ def _shift(rng: np.random.Generator, index: int) -> Draw:
 
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
-    "threshold": (60, _threshold),
-    "mul_shift": (45, _mul_shift),
-    "shift": (20, _shift),
+    "threshold": (75, _threshold),
+    "mul_shift": (52, _mul_shift),
+    "shift": (24, _shift),
 }

@@ -56,6 +56,6 @@ def _position_affine(rng: np.random.Generator, index: int) -> Draw:
 
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
-    "lookup": (37, _lookup),
-    "position_affine": (30, _position_affine),
+    "lookup": (45, _lookup),
+    "position_affine": (45, _position_affine),
 }

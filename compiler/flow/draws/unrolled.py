@@ -122,7 +122,7 @@ def _xnor(rng: np.random.Generator, index: int) -> Draw:
 
 
 DRAWS: dict[str, tuple[int, Drawer]] = {
-    "dense_unrolled": (36, _dense),
-    "conv2d_unrolled": (24, _conv2d),
-    "xnor_unrolled": (14, _xnor),
+    "dense_unrolled": (48, _dense),
+    "conv2d_unrolled": (32, _conv2d),
+    "xnor_unrolled": (24, _xnor),
 }

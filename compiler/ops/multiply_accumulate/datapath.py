@@ -34,6 +34,7 @@ from ..hardware import (
 from .few_words import VERY_FEW_WORDS, bit_states, known_sums
 from .forms import FORMS, Form
 from .layer import MacLayer
+from .starts import added_bits, start, starts
 from .tiles import Tiles
 from .trees import segments
 
@@ -126,7 +127,7 @@ class Datapath:
     @cached_property
     def start(self) -> Int64:
         """What each output's sum starts from."""
-        return _start(self.form, self.layer)
+        return start(self.form, self.layer)
 
     @cached_property
     def bias_bits(self) -> int:
@@ -302,38 +303,6 @@ def delay_line(length: int, width: int) -> Part:
     if length < SHORTEST_LINE:
         return Part("register", length, {"bits": width})
     return Part("shift_line", 1, {"depth": length, "width": width})
-
-
-@lru_cache(maxsize=64)
-def _start(form: Form, layer: MacLayer) -> Int64:
-    """Made once for all folds of a layer."""
-    return layer.bias + form.constants(layer)
-
-
-def _start_words(form: Form, layer: MacLayer, pe: int) -> Int64:
-    """What sums start from, (turns, pe); behind the last turn there are zeros."""
-    start = _start(form, layer)
-    words = np.zeros((1 << width_of(folds(len(start), pe)), pe), np.int64)
-    words.reshape(-1)[: len(start)] = start
-    return words
-
-
-@lru_cache(maxsize=1024)
-def added_bits(form: Form, layer: MacLayer, pe: int, bits: int) -> int:
-    """Of the starts of all outputs side by side, as numbers of so many bits, those that are not the same at all turns:
-    a carry chain takes no LUT to add a constant bit.
-    """
-    words = _start_words(form, layer, pe)
-    varies = np.bitwise_or.reduce(words ^ words[0], axis=0) & ((1 << bits) - 1)
-    return int(np.bitwise_count(varies).sum())
-
-
-@lru_cache(maxsize=1024)
-def starts(form: Form, layer: MacLayer, pe: int, bits: int) -> dict[str, int]:
-    """The memory of what sums start from, at each turn."""
-    words = _start_words(form, layer, pe)
-    varied = different_parts(words, bits) if (words != words[0]).any() else {"columns": 0}
-    return {"depth": len(words), "width": pe * bits} | varied
 
 
 FEW_WORDS = 16
