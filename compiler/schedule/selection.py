@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -29,6 +30,12 @@ LARGE = {"mip_rel_gap": 0.05, "time_limit": 20.0}
 limit (in seconds) is what ends a search, a slower machine may choose a dearer design: fix it with its folding.toml.
 """
 
+PATIENCE = 240.0
+"""Seconds for a program that has to be answered, where the limit ended it before it had found anything."""
+
+TIMED_OUT = 1
+"""SciPy's status of a program that a limit ended."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -42,12 +49,14 @@ class Selection:
         return {name: choice.kernel for name, choice in self.choices.items()}
 
 
-def cheapest(options: Options, interval: int, budget: Floats) -> Selection | None:
-    """The kernels that take the smallest shares of the budget; None where none fit."""
+def cheapest(options: Options, interval: int, budget: Floats, *, patient: bool = False) -> Selection | None:
+    """The kernels that take the smallest shares of the budget; None where none fit, or unless `patient` where none were
+    found in time.
+    """
     choices = {name: _worth(options, name, interval) for name in options.choices}
     if any(not listed for listed in choices.values()):
         return None
-    return _Program(options, choices, options.edges, interval, budget).solve()
+    return _Program(options, choices, options.edges, interval, budget).solve(patient=patient)
 
 
 def may_fit(options: Options, interval: int, budget: Floats) -> bool:
@@ -166,7 +175,7 @@ class _Program:
             self.entries.append((row, self.first[name] + offset, -1.0))
         return rows
 
-    def solve(self, *, whole: bool = True) -> Selection | None:
+    def solve(self, *, whole: bool = True, patient: bool = False) -> Selection | None:
         cost = np.array(self.columns).T
         has = self.budget > 0
         cost_free = (cost[~has] <= 0).all(axis=0) if (~has).any() else np.ones(cost.shape[1], bool)
@@ -174,13 +183,16 @@ class _Program:
         rows, columns, values = (np.array(part) for part in zip(*self.entries, strict=True))
         equal = coo_array((values, (rows, columns)), shape=(len(self.right), cost.shape[1])).tocsr()
         shares = scaled.sum(axis=0)
-        result = milp(
+        program = partial(
+            milp,
             shares / max(shares.max(initial=0.0), 1e-300),  # of a huge budget all shares are nothing to a solver
             integrality=(np.arange(cost.shape[1]) < len(self.picks)) * int(whole),
             bounds=Bounds(0, cost_free.astype(float)),
             constraints=[LinearConstraint(equal, self.right, self.right), LinearConstraint(scaled, -np.inf, 1.0)],
-            options=self.limits,
         )
+        result = program(options=self.limits)
+        if patient and result.x is None and result.status == TIMED_OUT:
+            result = program(options=self.limits | {"time_limit": PATIENCE})
         if result.x is None:
             return None
         if not whole:

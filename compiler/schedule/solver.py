@@ -70,7 +70,7 @@ def _within_interval(search: _Search, interval: int) -> Netlist:
             other=f"its fastest kernel takes {search.floor} cycles a frame",
             hint="lower target_fps, or raise clock_mhz",
         )
-    if (netlist := search.at(interval)) is not None:
+    if (netlist := search.at(interval, patient=True)) is not None:
         return netlist
     wanted = f"the cheapest design with an interval of {interval} cycles does not fit"
     later = [cycles for cycles in search.intervals if cycles > interval]
@@ -159,25 +159,40 @@ class _Search:
         """Where intervals begin that are longer by the tolerance: just above what may fit, a program takes longest."""
         return bisect_left(intervals, intervals[low] * (1 + self.choices.tolerance))
 
-    def at(self, interval: int) -> Netlist | None:
-        """The cheapest design of at most that interval; None where none fits."""
+    def at(self, interval: int, *, patient: bool = False) -> Netlist | None:
+        """The cheapest design of at most that interval; None where none fits, or none is found in time."""
         if interval not in self.found:
-            self.found[interval] = self._at(interval)
+            self.found[interval] = self._at(interval, patient=patient)
         return self.found[interval]
 
-    def _at(self, interval: int) -> Netlist | None:
+    def _at(self, interval: int, *, patient: bool) -> Netlist | None:
+        netlist = self._within(interval)
+        if netlist is not None or not patient:
+            return netlist
+        regardless = self._regardless(interval)  # of the budget: a program that is answered soon
+        if regardless is not None and self.total(regardless) <= self.capacity:
+            return regardless
+        return self._within(interval, patient=True)
+
+    def _within(self, interval: int, *, patient: bool = False) -> Netlist | None:
+        """The cheapest design within the budget, its FIFOs included."""
         whole = np.array(tuple(self.capacity))
         fifos = np.zeros(len(whole))
         for _ in range(TRIES):
-            netlist, more = self._build_cheapest(interval, np.maximum(whole - fifos, 0))
+            netlist, more = self._build_cheapest(interval, np.maximum(whole - fifos, 0), patient=patient)
             if netlist is not None or (more <= fifos).all():
                 return netlist
             fifos = np.maximum(fifos, more)
         return None
 
-    def _build_cheapest(self, interval: int, budget: Floats) -> tuple[Netlist | None, Floats]:
+    def _regardless(self, interval: int) -> Netlist | None:
+        """The cheapest design, whether it fits or not; None where no kernels are that fast."""
+        selection = cheapest(self.choices, interval, np.array(tuple(self.capacity)) * 1e6)
+        return None if selection is None else self._build(selection.kernels)
+
+    def _build_cheapest(self, interval: int, budget: Floats, *, patient: bool = False) -> tuple[Netlist | None, Floats]:
         """The netlist, if it fits; and what its FIFOs take beyond what the program knew."""
-        selection = cheapest(self.choices, interval, budget)
+        selection = cheapest(self.choices, interval, budget, patient=patient)
         if selection is None:
             return None, np.zeros(len(budget))
         netlist = self._build(selection.kernels)
@@ -190,10 +205,8 @@ class _Search:
 
     def excess(self, interval: int) -> str:
         """Which resources bind at that interval, and by how much."""
-        selection = cheapest(self.choices, interval, np.array(tuple(self.capacity)) * 1e6)
-        if selection is None:
-            return "no kernels fit"
-        return excess(self.total(self._build(selection.kernels)), self.capacity)
+        netlist = self._regardless(interval)
+        return "no kernels fit" if netlist is None else excess(self.total(netlist), self.capacity)
 
     def instead(self, intervals: list[int]) -> str:
         """The best that is."""

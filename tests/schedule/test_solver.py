@@ -17,9 +17,11 @@ from intaglio.ir import Graph, Kernel, Node, TensorType, as_integers
 from intaglio.ops import Add, Dense
 from intaglio.ops.netlist import Netlist
 from intaglio.passes.choose_requantisers import choose_requantisers
+from intaglio.schedule import selection
 from intaglio.schedule.options import Choice, Options, options
 from intaglio.schedule.selection import cheapest
 from intaglio.schedule.solver import solve
+from scipy.optimize import OptimizeResult
 from small_networks import multilayer_perceptron, requantiser, residual_network
 
 PRICES = load_prices("xc7")
@@ -99,10 +101,10 @@ def test_no_combination_of_kernels_is_cheaper_or_faster(graph: Graph) -> None:
         shares = (costs[:, budget > 0] / budget[budget > 0]).sum(axis=1)
         for interval in sorted(set(intervals)):
             allowed = fits & (intervals <= interval)
-            selection = cheapest(found, int(interval), budget)
-            assert (selection is not None) == allowed.any()
-            if selection is not None:
-                got = (selection.cost[budget > 0] / budget[budget > 0]).sum()
+            chosen = cheapest(found, int(interval), budget)
+            assert (chosen is not None) == allowed.any()
+            if chosen is not None:
+                got = (chosen.cost[budget > 0] / budget[budget > 0]).sum()
                 assert got == pytest.approx(shares[allowed].min(), rel=2e-4)
 
 
@@ -139,6 +141,25 @@ def test_a_target_that_does_not_fit_says_what_binds_and_what_would() -> None:
     best = int(text.split("the best that fits takes ")[1].split(maxsplit=1)[0])
     design = intaglio.compile(residual_network(), board="pynq-z2", target_interval=best, budget=0.015)
     assert count_cycles(design.netlist).interval == best
+
+
+@pytest.mark.parametrize("timed_out", [1, 2, 3])
+def test_a_target_is_looked_for_further_where_time_ran_out(monkeypatch: pytest.MonkeyPatch, timed_out: int) -> None:
+    """The cheapest design regardless of the budget may fit; if that is not found in time either, there is patience."""
+    answered, asked = selection.milp, []
+
+    def busy(*args: Any, options: dict[str, float], **rest: Any) -> Any:
+        asked.append(options.get("time_limit"))
+        if len(asked) <= timed_out:
+            return OptimizeResult(x=None, status=selection.TIMED_OUT)
+        return answered(*args, options=options, **rest)
+
+    expected = intaglio.compile(residual_network(), board="pynq-z2", target_interval=400)
+    monkeypatch.setattr(selection, "milp", busy)
+    design = intaglio.compile(residual_network(), board="pynq-z2", target_interval=400)
+    assert design.netlist.schedule == expected.netlist.schedule
+    patient = [limit for limit in asked if limit == selection.PATIENCE]
+    assert len(patient) == (timed_out == 3)
 
 
 def test_a_fixed_kernel_stays_and_others_are_chosen_around_it() -> None:
