@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from intaglio.estimate.features import features, fixed
-from intaglio.estimate.features.products import PRODUCTS, SUMS, product_luts
+from intaglio.estimate.features.products import product_luts
+from intaglio.flow.measure_products import Case, cases, measure
 from intaglio.ir import IntType, Kernel, Part, TensorType
 from intaglio.ops import MulShift, Multiply
 from intaglio.ops.varying import Factors
@@ -26,10 +27,23 @@ def test_of_wide_factors_there_is_no_measurement() -> None:
     assert product_luts(1, 0, 7, 1) is None
 
 
-def test_longer_products_are_larger() -> None:
-    for counts in (*PRODUCTS.values(), *SUMS.values()):
-        for row in counts.values():
-            assert list(row) == sorted(row)
+def _known(case: Case) -> float | None:
+    added = case.what == "product_and_sum"
+    return product_luts(case.short_bits, case.short_signed, case.long_bits, case.long_signed, added=added)
+
+
+def test_every_case_is_in_the_table_and_longer_products_are_larger() -> None:
+    rows: dict[tuple[str, int, int, int], list[float]] = {}
+    for case in cases():
+        luts = _known(case)
+        assert luts is not None
+        rows.setdefault((case.what, case.short_bits, case.short_signed, case.long_signed), []).append(luts)
+    assert all(row == sorted(row) for row in rows.values())
+
+
+def test_what_is_measured_again_is_what_the_table_holds() -> None:
+    again = [Case("product", 2, 0, 3, 0), Case("product", 3, 1, 4, 0), Case("product_and_sum", 2, 1, 4, 1)]
+    assert measure(again) == [_known(case) for case in again]
 
 
 LANES = {("i4", "i3"): 16, ("u2", "u2"): 5, ("u3", "i3"): 6, ("u3", "i4"): 10, ("i4", "u3"): 15, ("u1", "i5"): 5}
