@@ -63,6 +63,7 @@ def test_keyword_spotting_is_faster_than_the_published_one(tmp_path: Path) -> No
     assert (result.interval_cycles, result.latency_cycles) == (estimate.cycles.interval, estimate.cycles.latency)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not JETS.is_file(), reason="needs ../shared/data")
 def test_jets_are_fully_unrolled_at_one_frame_a_cycle() -> None:
     graph = intaglio.load(JETS, input_type="fixed<16,6>")
